@@ -1,0 +1,148 @@
+package http
+
+import (
+	nethttp "net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+)
+
+// Limit allows so many requests in a window; the zero Limit allows all.
+type Limit struct {
+	Requests int
+	Window   time.Duration
+}
+
+// Limits are the budgets of one caller.
+type Limits struct {
+	Default Limit
+	Auth    Limit // by address, because nobody has signed in yet
+	Login   Limit // wrong passwords for one name, from whatever address
+}
+
+// authLimited marks operations that draw on the budget of those who have not signed in yet.
+const authLimited = "auth-limited"
+
+// limiter counts requests in sliding windows, of this instance.
+//
+// # Why
+//
+// A window slides by weighing the one before: two counters a caller, exact at the edges and never off by more than the
+// unevenness of the window before. Counting across instances would cost a round trip a request: with n of them a
+// caller who meets all may ask n times as often.
+type limiter struct {
+	limits Limits
+	now    func() time.Time
+
+	mu     sync.Mutex
+	counts map[string]*window
+	sweep  time.Time
+}
+
+type window struct {
+	start         time.Time
+	count, before int
+	size          time.Duration
+}
+
+func newLimiter(l Limits) *limiter {
+	return &limiter{limits: l, now: time.Now, counts: map[string]*window{}}
+}
+
+// verdict is what the rate limit headers say.
+type verdict struct {
+	allowed          bool
+	limit, remaining int
+	reset            time.Duration
+}
+
+// take counts a request, unless the budget is spent.
+func (l *limiter) take(key string, limit Limit) verdict {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, v := l.look(key, limit)
+	if v.allowed {
+		w.count++
+		v.remaining--
+	}
+	return v
+}
+
+// peek reports whether there is anything left, and counts nothing.
+func (l *limiter) peek(key string, limit Limit) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, v := l.look(key, limit)
+	return v.allowed
+}
+
+func (l *limiter) look(key string, limit Limit) (*window, verdict) {
+	now := l.now()
+	l.forget(now)
+	w := l.counts[key]
+	if w == nil {
+		w = &window{start: now, size: limit.Window}
+		l.counts[key] = w
+	}
+	w.slide(now)
+	into := now.Sub(w.start)
+	spent := w.count + int(float64(w.before)*(1-float64(into)/float64(limit.Window)))
+	return w, verdict{
+		allowed: spent < limit.Requests, limit: limit.Requests, remaining: max(0, limit.Requests-spent), reset: limit.Window - into,
+	}
+}
+
+func (w *window) slide(now time.Time) {
+	switch passed := now.Sub(w.start); {
+	case passed >= 2*w.size:
+		w.start, w.before, w.count = now, 0, 0
+	case passed >= w.size:
+		w.start, w.before, w.count = w.start.Add(w.size), w.count, 0
+	}
+}
+
+// forget drops, once a minute, the callers who have not come for two windows.
+func (l *limiter) forget(now time.Time) {
+	if now.Before(l.sweep) {
+		return
+	}
+	l.sweep = now.Add(time.Minute)
+	for key, w := range l.counts {
+		if now.Sub(w.start) > 2*w.size {
+			delete(l.counts, key)
+		}
+	}
+}
+
+// limit refuses callers who ask too often, and tells all others what they have left.
+func (s *Server) limit(c huma.Context, next func(huma.Context)) {
+	budget, key := s.budget(c)
+	if budget.Requests == 0 || key == "" {
+		next(c)
+		return
+	}
+	v := s.limiter.take(key, budget)
+	seconds := strconv.Itoa(int((v.reset + time.Second - 1) / time.Second))
+	c.SetHeader("X-RateLimit-Limit", strconv.Itoa(v.limit))
+	c.SetHeader("X-RateLimit-Remaining", strconv.Itoa(v.remaining))
+	c.SetHeader("X-RateLimit-Reset", seconds)
+	if !v.allowed {
+		c.SetHeader("Retry-After", seconds)
+		s.refuse(c, newProblem(c.Context(), nethttp.StatusTooManyRequests, "rate_limited", "Too many requests; try again in "+seconds+" seconds."))
+		return
+	}
+	next(c)
+}
+
+func (s *Server) budget(c huma.Context) (limit Limit, key string) {
+	if c.Operation().Metadata[authLimited] != nil {
+		return s.config.Limits.Auth, "auth " + humaecho.Unwrap(c).RealIP()
+	}
+	if caller := callerOf(c.Context()); !caller.User.IsZero() {
+		return s.config.Limits.Default, "user " + caller.User.String()
+	}
+	return Limit{}, ""
+}

@@ -1,0 +1,82 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	tagAuth    = "auth"
+	tagUsers   = "users"
+	tagTickets = "tickets"
+	tagSystem  = "system"
+)
+
+type option func(*huma.Operation)
+
+func status201(o *huma.Operation) { o.DefaultStatus = nethttp.StatusCreated }
+func status204(o *huma.Operation) { o.DefaultStatus = nethttp.StatusNoContent }
+
+// public opens an operation to everybody.
+func public(o *huma.Operation) { o.Security = nil }
+
+// authBudget counts an operation against the limit of those who have not signed in yet.
+func authBudget(o *huma.Operation) {
+	o.Metadata = map[string]any{authLimited: true}
+	o.Errors = append(o.Errors, nethttp.StatusTooManyRequests)
+}
+
+// errs lists the refusals an operation may answer besides those that every one of its kind may.
+func errs(statuses ...int) option {
+	return func(o *huma.Operation) { o.Errors = append(o.Errors, statuses...) }
+}
+
+// op describes a protected operation.
+func op(id, method, path, summary, tag string, options ...option) huma.Operation {
+	o := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag}, MaxBodyBytes: maxBody,
+		Security: []map[string][]string{{"bearer": {}}},
+	}
+	for _, set := range options {
+		set(&o)
+	}
+	if o.Security != nil {
+		o.Errors = append(o.Errors, nethttp.StatusUnauthorized, nethttp.StatusForbidden, nethttp.StatusTooManyRequests)
+	}
+	slices.Sort(o.Errors)
+	o.Errors = slices.Compact(o.Errors)
+	return o
+}
+
+// register ties a handler to its operation; whatever it returns as an error is answered as a Problem.
+func register[In, Out any](s *Server, o huma.Operation, handler func(context.Context, *In) (*Out, error)) {
+	huma.Register(s.api, o, func(ctx context.Context, in *In) (*Out, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// openAPIConfig describes the API as a whole. huma's own pages and $schema links are off: they would come from a CDN.
+func openAPIConfig(version string) huma.Config {
+	useProblems()
+	c := huma.DefaultConfig("AI Ticket Creator", version)
+	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	c.Info.Description = "Turns what a person sees in the browser into a good support ticket, and keeps every step as an event."
+	c.Servers = []*huma.Server{{URL: "/", Description: "This server"}}
+	c.Tags = []*huma.Tag{
+		{Name: tagTickets, Description: "Tickets, their comments and their history"},
+		{Name: tagAuth, Description: "Signing in and out"},
+		{Name: tagUsers, Description: "People and their API tokens"},
+		{Name: tagSystem, Description: "Health, metrics and the WebSocket"},
+	}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT, or an API token", Description: "From POST /api/v1/auth/login, or an API token."},
+	}
+	return c
+}

@@ -1,0 +1,180 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	nethttp "net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"ticketd/commands"
+	"ticketd/domain"
+)
+
+type contextKey int
+
+const (
+	requestIDKey contextKey = iota
+	callerKey
+	reservedIDKey
+	slashKey
+)
+
+// stripSlash serves /path/ as /path, without a redirect, because a redirect drops the token. Routes that answer the
+// two differently look at withSlash: see legacy.go.
+func (s *Server) stripSlash(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+			r = r.WithContext(context.WithValue(r.Context(), slashKey, true))
+			r.URL.Path, r.URL.RawPath = strings.TrimRight(path, "/"), ""
+			c.SetRequest(r)
+		}
+		return next(c)
+	}
+}
+
+func withSlash(ctx context.Context) bool {
+	slash, _ := ctx.Value(slashKey).(bool)
+	return slash
+}
+
+// withRequestID takes the client's X-Request-ID when it is short and printable, or makes one, and echoes it.
+func (s *Server) withRequestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get("X-Request-ID")
+		if !printable(id, 128) {
+			id = commands.NewID().String()
+		}
+		c.Response().Header().Set("X-Request-ID", id)
+		c.Response().Header().Set("X-Content-Type-Options", "nosniff")
+		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), requestIDKey, id)))
+		return next(c)
+	}
+}
+
+// printable reports a text of visible ASCII that is not too long: safe in a header and in a log.
+func printable(text string, most int) bool {
+	if text == "" || len(text) > most {
+		return false
+	}
+	for _, b := range []byte(text) {
+		if b <= ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+// logRequests writes one line a request: no query string, because it may carry a token, and no body.
+func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err) // answered here, so that the line below knows the status
+		}
+		took := time.Since(start)
+		r, status := c.Request(), c.Response().Status
+		s.Observe(r.Method, c.Path(), status, took)
+		s.Logger.InfoContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", status,
+			"took_ms", float64(took.Microseconds())/1000, "bytes", c.Response().Size, "request_id", requestID(r.Context()))
+		return nil
+	}
+}
+
+func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == nethttp.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
+				panic(cause)
+			}
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}()
+		return next(c)
+	}
+}
+
+// authenticate lets through to a protected operation only those who prove who they are.
+func (s *Server) authenticate(c huma.Context, next func(huma.Context)) {
+	if len(c.Operation().Security) == 0 {
+		next(c)
+		return
+	}
+	scheme, token, _ := strings.Cut(c.Header("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		s.refuse(c, newProblem(c.Context(), nethttp.StatusUnauthorized, "token_missing", "This needs an Authorization header with a bearer token."))
+		return
+	}
+	caller, err := s.Authenticator.Authenticate(c.Context(), strings.TrimSpace(token))
+	if err != nil {
+		s.refuse(c, err)
+		return
+	}
+	next(huma.WithValue(c, callerKey, caller))
+}
+
+// refuse answers from a middleware.
+func (s *Server) refuse(c huma.Context, err error) {
+	problem := s.problemOfEcho(c.Context(), s.problem(c.Context(), err))
+	for name, values := range problem.GetHeaders() {
+		c.SetHeader(name, values[0])
+	}
+	_ = huma.WriteErr(s.api, c, problem.Status, problem.Detail, problem) // the client has gone if this does not arrive
+}
+
+// callerOf answers who is asking. Only protected operations have one.
+func callerOf(ctx context.Context) domain.Caller {
+	caller, _ := ctx.Value(callerKey).(domain.Caller)
+	return caller
+}
+
+// request is what a command of this HTTP request comes with.
+func request(ctx context.Context) commands.Request {
+	caller, id := callerOf(ctx), requestID(ctx)
+	return commands.Request{Org: caller.Org, By: caller.Actor, Correlation: id, Causation: id}
+}
+
+// newID answers the id for what the request makes: the one reserved with its Idempotency-Key, so that a repetition makes
+// the same thing again and not another one.
+func newID(ctx context.Context) uuid.UUID {
+	if reserved, ok := ctx.Value(reservedIDKey).(uuid.UUID); ok {
+		return reserved
+	}
+	return commands.NewID()
+}
+
+// IfMatch is the header that guards a change against somebody else's.
+type IfMatch struct {
+	IfMatch string `header:"If-Match" example:"\"3\"" doc:"The ETag the change is based on. 412 when there is another version by now."`
+}
+
+// version answers the version asked for; 0 when any will do.
+func (h IfMatch) version(ctx context.Context) (int, error) {
+	tag := strings.TrimSpace(h.IfMatch)
+	if tag == "" || tag == "*" {
+		return 0, nil
+	}
+	version, err := strconv.Atoi(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`))
+	if err != nil || version < 1 {
+		return 0, newProblem(ctx, nethttp.StatusPreconditionFailed, "version_mismatch", `If-Match is no ETag of ours; they look like "3".`)
+	}
+	return version, nil
+}
+
+func etag(version int) string { return `"` + strconv.Itoa(version) + `"` }

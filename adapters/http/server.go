@@ -1,0 +1,120 @@
+// Package http serves the REST API, its documentation and the health of the program.
+//
+// # Why
+//
+// Handlers are typed functions registered with huma, so the OpenAPI document, the validation of every request and the
+// code can never disagree. A handler binds, makes ids, hands one command over and renders the row that comes of it: it
+// decides nothing. Every noun registers its own routes; server.go lists the nouns.
+package http
+
+import (
+	"context"
+	"log/slog"
+	nethttp "net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"ticketd/commands"
+	"ticketd/domain"
+	"ticketd/eventstore"
+	"ticketd/projections"
+)
+
+// Authenticator finds out who sends a bearer token. Errors are of Kind Unauthenticated.
+type Authenticator interface {
+	Authenticate(ctx context.Context, bearer string) (domain.Caller, error)
+}
+
+// Issuer makes access tokens.
+type Issuer interface {
+	// Issue answers a token that proves who somebody is, and when it stops doing so.
+	Issue(org domain.OrgID, user domain.UserID, role domain.Role, session uuid.UUID) (token string, expires time.Time, err error)
+}
+
+// Deps is what the routes work with.
+type Deps struct {
+	Accounts commands.Accounts
+	Tickets  commands.Tickets
+	Log      eventstore.Log
+
+	TicketRows  *projections.Tickets
+	CommentRows *projections.Comments
+	Users       *projections.Users
+	APITokens   *projections.APITokens
+	People      *projections.People
+
+	Authenticator Authenticator
+	Issuer        Issuer
+	Idempotency   Idempotency
+	Probes        Probes
+	Metrics       nethttp.Handler
+	Observe       func(method, route string, status int, took time.Duration)
+	WebSocket     nethttp.Handler
+	Sockets       func() int // open WebSocket connections
+
+	Logger *slog.Logger
+}
+
+// Config is what an operator chooses.
+type Config struct {
+	CORSOrigins  []string
+	Registration string // "open" or "invite"
+	Limits       Limits
+	Version      string
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	Deps
+	config  Config
+	echo    *echo.Echo
+	api     huma.API
+	limiter *limiter
+}
+
+// maxBody bounds a JSON body: the longest description in four-byte characters, and room for the rest.
+const maxBody = 1 << 20
+
+// New answers a server with all its routes.
+func New(c Config, d Deps) *Server {
+	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(c.Limits)}
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = s.answerEchoError
+	s.echo.Pre(s.stripSlash)
+	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors())
+	s.api = humaecho.New(s.echo, openAPIConfig(c.Version))
+	s.api.UseMiddleware(s.authenticate, s.limit, s.replay)
+	s.systemRoutes()
+	s.authRoutes()
+	s.userRoutes()
+	s.memberRoutes()
+	s.apiTokenRoutes()
+	s.ticketRoutes()
+	s.commentRoutes()
+	s.historyRoutes()
+	s.docsRoutes()
+	return s
+}
+
+// ServeHTTP implements net/http's Handler.
+func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) { s.echo.ServeHTTP(w, r) }
+
+// OpenAPI answers the document that describes the routes.
+func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
+
+func (s *Server) cors() echo.MiddlewareFunc {
+	if len(s.config.CORSOrigins) == 0 {
+		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
+	}
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOrigins:  s.config.CORSOrigins,
+		AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-Request-ID"},
+		ExposeHeaders: []string{"ETag", "Link", "Location", "Retry-After", "X-Event-Position", "X-Request-ID", "X-Total-Count", "X-Total-Count-Capped", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
+		MaxAge:        600,
+	})
+}

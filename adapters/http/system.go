@@ -1,0 +1,122 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+)
+
+// Probes tell how the program is.
+type Probes interface {
+	// Database is nil when the database answers.
+	Database(ctx context.Context) error
+
+	// Ready answers why the program should not get requests now: a name and a reason each; empty when it should.
+	Ready(ctx context.Context) map[string]string
+}
+
+func (s *Server) systemRoutes() {
+	register(s, op("health", nethttp.MethodGet, "/health", "Is the program alive", tagSystem, public), s.health)
+	register(s, op("health-db", nethttp.MethodGet, "/health/db", "Does the database answer", tagSystem, public, errs(503)), s.healthDB)
+	register(s, op("ready", nethttp.MethodGet, "/ready", "Should the program get requests", tagSystem, public, errs(503)), s.ready)
+	register(s, op("websocket-health", nethttp.MethodGet, "/api/v1/websocket/health", "How many sockets are open", tagSystem, public), s.websocketHealth)
+	s.echo.GET("/metrics", echo.WrapHandler(s.Metrics))
+	s.echo.GET("/ws", func(c echo.Context) error {
+		s.WebSocket.ServeHTTP(c.Response(), c.Request())
+		return nil
+	})
+	s.describeWebSocket()
+}
+
+type healthAnswer struct {
+	Body struct {
+		Status  string `json:"status" enum:"healthy"`
+		Version string `json:"version"`
+	}
+}
+
+func (s *Server) health(context.Context, *struct{}) (*healthAnswer, error) {
+	answer := &healthAnswer{}
+	answer.Body.Status, answer.Body.Version = "healthy", s.config.Version
+	return answer, nil
+}
+
+type databaseAnswer struct {
+	Body struct {
+		Database string `json:"database" enum:"connected"`
+	}
+}
+
+func (s *Server) healthDB(ctx context.Context, _ *struct{}) (*databaseAnswer, error) {
+	if err := s.Probes.Database(ctx); err != nil {
+		return nil, newProblem(ctx, nethttp.StatusServiceUnavailable, "database_unreachable", "The database does not answer.")
+	}
+	answer := &databaseAnswer{}
+	answer.Body.Database = "connected"
+	return answer, nil
+}
+
+type readyAnswer struct {
+	Body struct {
+		Status string `json:"status" enum:"ready"`
+	}
+}
+
+func (s *Server) ready(ctx context.Context, _ *struct{}) (*readyAnswer, error) {
+	missing := s.Probes.Ready(ctx)
+	if len(missing) == 0 {
+		answer := &readyAnswer{}
+		answer.Body.Status = "ready"
+		return answer, nil
+	}
+	var fields []ProblemField
+	for name, reason := range missing {
+		fields = append(fields, ProblemField{Location: name, Message: reason})
+	}
+	return nil, newProblem(ctx, nethttp.StatusServiceUnavailable, "not_ready", "The program is not ready for requests.", fields...)
+}
+
+type socketsAnswer struct {
+	Body struct {
+		Status            string `json:"status" enum:"ok"`
+		ActiveConnections int    `json:"active_connections"`
+	}
+}
+
+func (s *Server) websocketHealth(context.Context, *struct{}) (*socketsAnswer, error) {
+	answer := &socketsAnswer{}
+	answer.Body.Status, answer.Body.ActiveConnections = "ok", s.Sockets()
+	return answer, nil
+}
+
+// describeWebSocket adds the socket to the document; OpenAPI knows no frames, so they are told in words.
+func (s *Server) describeWebSocket() {
+	s.api.OpenAPI().AddOperation(&huma.Operation{
+		OperationID: "websocket", Method: nethttp.MethodGet, Path: "/ws", Summary: "Notices as they happen", Tags: []string{tagSystem},
+		Description: websocketManual,
+		Parameters: []*huma.Param{{
+			Name: "token", In: "query", Description: "A bearer token; or send it as the subprotocol `bearer, <token>`, or in a first message.",
+			Schema: &huma.Schema{Type: huma.TypeString},
+		}},
+		Responses: map[string]*huma.Response{"101": {Description: "Switching protocols"}},
+	})
+}
+
+const websocketManual = `Send ` + "`{\"type\",\"data\",\"request_id\"?}`" + `; every answer is ` + "`{\"type\",\"protocol\",\"success\",\"timestamp\",\"data\",\"error\"?,\"request_id\"?}`" + `,
+every notice ` + "`{\"type\",\"protocol\",\"success\":true,\"timestamp\",\"position\",\"data\"}`" + `.
+
+| send | data | answer |
+| --- | --- | --- |
+| authenticate | token | authenticated |
+| subscribe_ticket, unsubscribe_ticket | ticket_id | subscription_response |
+| get_ticket_status | ticket_id | ticket_status |
+| subscribe_all, unsubscribe_all | | subscription_response |
+| resume | after: the last position you saw | the notices you missed, in order, then resumed |
+| ping | | pong |
+
+Notices: ticket_created, ticket_updated, ticket_status_update, ticket_assigned, ticket_comment_added.
+
+Close codes: 4001 token missing, wrong or expired; 4003 origin not allowed; 4008 too slow; 4009 too many connections; 4029 too many messages; 1012 restart.
+Nothing is lost over a reconnect: keep the last position, connect, subscribe, and send resume.`

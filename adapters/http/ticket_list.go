@@ -1,0 +1,244 @@
+package http
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	nethttp "net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+	"ticketd/domain/ticket"
+	"ticketd/projections"
+)
+
+type listTicketsInput struct {
+	Limit          int       `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	Offset         int       `query:"offset" minimum:"0" maximum:"1000000"`
+	Cursor         string    `query:"cursor" maxLength:"100" doc:"Where the next page begins, from the Link header. Faster than offset, and steady while tickets come in."`
+	Page           int       `query:"page" minimum:"1" maximum:"100000" doc:"With page or size the answer is an envelope."`
+	Size           int       `query:"size" minimum:"1" maximum:"100"`
+	Status         []string  `query:"status,explode" doc:"Repeat, or separate with commas."`
+	Priority       []string  `query:"priority,explode" doc:"Repeat, or separate with commas."`
+	Category       []string  `query:"category,explode" doc:"Repeat, or separate with commas."`
+	AssignedTo     string    `query:"assigned_to_id" format:"uuid"`
+	CreatedBy      string    `query:"created_by_id" format:"uuid"`
+	Department     string    `query:"department" maxLength:"100"`
+	Tag            string    `query:"tag" maxLength:"100"`
+	IntegrationID  string    `query:"integration_id" format:"uuid" doc:"Tickets that also live on this integration."`
+	HasAttachments string    `query:"has_attachments" enum:"true,false"`
+	CreatedAfter   time.Time `query:"created_after"`
+	CreatedBefore  time.Time `query:"created_before"`
+	UpdatedAfter   time.Time `query:"updated_after"`
+	Query          string    `query:"q" maxLength:"500" doc:"Full text over title, description and comments; as in a web search, with quotes, or and -."`
+	SortBy         string    `query:"sort_by" enum:"created_at,updated_at,last_activity_at,number,title,status,priority"`
+	SortOrder      string    `query:"sort_order" enum:"asc,desc"`
+
+	url url.URL
+}
+
+// Resolve implements huma.Resolver: the Link header needs the address as it was asked for.
+func (in *listTicketsInput) Resolve(c huma.Context) []error {
+	in.url = c.URL()
+	return nil
+}
+
+func (in *listTicketsInput) enveloped(ctx context.Context) bool {
+	return in.Page > 0 || in.Size > 0 || withSlash(ctx)
+}
+
+// TicketEnvelope is a page with its place in the whole.
+type TicketEnvelope struct {
+	Items   []Ticket `json:"items"`
+	Total   int      `json:"total" doc:"Exact up to 10,000."`
+	Page    int      `json:"page"`
+	Size    int      `json:"size"`
+	Pages   int      `json:"pages"`
+	HasNext bool     `json:"has_next"`
+	HasPrev bool     `json:"has_prev"`
+}
+
+// TicketList is an array of tickets or, with page or size, a TicketEnvelope.
+type TicketList struct{ any }
+
+// MarshalJSON implements json.Marshaler.
+func (l TicketList) MarshalJSON() ([]byte, error) { return jsonMarshal(l.any) }
+
+// Schema implements huma.SchemaProvider.
+func (TicketList) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeArray, Items: r.Schema(typeOf[Ticket](), true, "Ticket")},
+		r.Schema(typeOf[TicketEnvelope](), true, "TicketEnvelope"),
+	}}
+}
+
+type listTicketsAnswer struct {
+	TotalCount  int    `header:"X-Total-Count" doc:"Exact up to 10,000."`
+	CountCapped string `header:"X-Total-Count-Capped" doc:"true when there are more than X-Total-Count."`
+	Link        string `header:"Link" doc:"rel=next, while there is more."`
+	Body        TicketList
+}
+
+func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTicketsAnswer, error) {
+	page, err := in.page(ctx)
+	if err != nil {
+		return nil, err
+	}
+	caller := callerOf(ctx)
+	size := page.Limit
+	page.Limit++ // one more tells whether there is a next page
+	rows, err := s.TicketRows.List(ctx, caller.Org, page)
+	if err != nil {
+		return nil, err
+	}
+	total, err := s.TicketRows.Count(ctx, caller.Org, page.Filter)
+	if err != nil {
+		return nil, err
+	}
+	more := len(rows) > size
+	rows = rows[:min(size, len(rows))]
+	items, err := s.renderTickets(ctx, caller, rows)
+	if err != nil {
+		return nil, err
+	}
+	answer := &listTicketsAnswer{TotalCount: total, Body: TicketList{items}}
+	if total == projections.CountLimit {
+		answer.CountCapped = "true"
+	}
+	if in.enveloped(ctx) {
+		answer.Body = TicketList{TicketEnvelope{
+			Items: items, Total: total, Page: page.Offset/size + 1, Size: size, Pages: (total + size - 1) / size, HasNext: more, HasPrev: page.Offset > 0,
+		}}
+	}
+	if more {
+		answer.Link = in.next(page, rows[len(rows)-1])
+	}
+	return answer, nil
+}
+
+func (s *Server) renderTickets(ctx context.Context, caller domain.Caller, rows []projections.TicketRow) ([]Ticket, error) {
+	ids := make([]domain.UserID, len(rows))
+	for i, row := range rows {
+		ids[i] = row.CreatedBy
+	}
+	people, err := s.People.Names(ctx, caller.Org, ids)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Ticket, len(rows))
+	for i, row := range rows {
+		items[i] = renderTicket(row, caller.Actor, people)
+	}
+	return items, nil
+}
+
+// page answers what to ask the table for.
+func (in *listTicketsInput) page(ctx context.Context) (projections.TicketPage, error) {
+	p := projections.TicketPage{
+		Order: projections.TicketOrder{By: in.SortBy, Ascending: in.SortOrder == "asc"}, Offset: in.Offset, Limit: in.Limit,
+	}
+	if in.enveloped(ctx) {
+		if in.Size > 0 {
+			p.Limit = in.Size
+		}
+		p.Offset = (max(in.Page, 1) - 1) * p.Limit
+	}
+	if in.Cursor != "" {
+		after, err := parseCursor(in.Cursor)
+		if err != nil || p.Order != (projections.TicketOrder{}) {
+			return p, newProblem(ctx, nethttp.StatusUnprocessableEntity, "cursor_invalid", "The cursor is not one of ours, or the list is sorted otherwise than newest first.",
+				ProblemField{Location: "query.cursor", Message: "invalid cursor"})
+		}
+		p.After = &after
+	}
+	var err error
+	p.Filter, err = in.filter(ctx)
+	return p, err
+}
+
+func (in *listTicketsInput) filter(ctx context.Context) (projections.TicketFilter, error) {
+	caller := callerOf(ctx)
+	f := projections.TicketFilter{
+		Department: in.Department, Tag: in.Tag, CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, UpdatedAfter: in.UpdatedAfter,
+		Text: in.Query, Internal: caller.Can(domain.ReadInternal), OwnedBy: ownOnly(caller), None: in.IntegrationID != "",
+	}
+	var err error
+	if f.Status, err = oneOf(ctx, "status", in.Status, ticket.Statuses); err != nil {
+		return f, err
+	}
+	if f.Priority, err = oneOf(ctx, "priority", in.Priority, ticket.Levels); err != nil {
+		return f, err
+	}
+	if f.Category, err = oneOf(ctx, "category", in.Category, ticket.Categories); err != nil {
+		return f, err
+	}
+	f.Assignee.UUID, f.CreatedBy.UUID = parsed(in.AssignedTo), parsed(in.CreatedBy)
+	if in.HasAttachments != "" {
+		has := in.HasAttachments == "true"
+		f.HasAttachment = &has
+	}
+	return f, nil
+}
+
+// parsed reads an id whose form huma has checked.
+func parsed(id string) uuid.UUID {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return uuid.Nil
+	}
+	return parsed
+}
+
+// oneOf splits a filter at its commas and refuses what is not in the enum.
+func oneOf[S ~string](ctx context.Context, name string, given []string, allowed []S) ([]string, error) {
+	var values []string
+	for _, part := range given {
+		for value := range strings.SplitSeq(part, ",") {
+			if value = strings.TrimSpace(value); value == "" {
+				continue
+			}
+			if !slices.Contains(allowed, S(value)) {
+				return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", fmt.Sprintf("%s must be one of %v.", name, allowed),
+					ProblemField{Location: "query." + name, Message: "unknown value", Value: harmless(value)})
+			}
+			values = append(values, value)
+		}
+	}
+	return values, nil
+}
+
+// next answers the Link header of the page after this one.
+func (in *listTicketsInput) next(p projections.TicketPage, last projections.TicketRow) string {
+	q := in.url.Query()
+	switch {
+	case in.Page > 0 || in.Size > 0:
+		q.Set("page", strconv.Itoa(p.Offset/max(p.Limit-1, 1)+2))
+	case p.Order != (projections.TicketOrder{}) || in.Offset > 0:
+		q.Set("offset", strconv.Itoa(p.Offset+p.Limit-1))
+	default:
+		q.Set("cursor", cursorAfter(last))
+	}
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, in.url.Path, q.Encode())
+}
+
+func cursorAfter(t projections.TicketRow) string {
+	place := binary.BigEndian.AppendUint64(nil, uint64(t.CreatedAt.UnixMicro())) //nolint:gosec // the bits matter, not the sign
+	return base64.RawURLEncoding.EncodeToString(append(place, t.ID.UUID[:]...))
+}
+
+func parseCursor(cursor string) (projections.TicketCursor, error) {
+	place, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(place) != 24 {
+		return projections.TicketCursor{}, fmt.Errorf("cursor %q: %w", cursor, errBadCursor)
+	}
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(place))) //nolint:gosec // the bits matter, not the sign
+	return projections.TicketCursor{CreatedAt: at, ID: uuid.UUID(place[8:])}, nil
+}

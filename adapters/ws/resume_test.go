@@ -1,0 +1,380 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"ticketd/domain"
+	facts "ticketd/domain/ticket"
+	"ticketd/eventstore"
+)
+
+// gate is a log whose replays can be held up or fail. Only replays ask for one organization.
+type gate struct {
+	eventstore.Reader
+	mu          sync.Mutex
+	closed      chan struct{} // a replay waits for it
+	waiting     atomic.Int32
+	headTrouble atomic.Bool
+	readTrouble atomic.Bool
+	poison      atomic.Bool
+}
+
+var errAway = errors.New("the database is away")
+
+func newGate() *gate { return &gate{} }
+
+func (g *gate) option(_ *Config, _ *times, r *eventstore.Reader) { g.Reader, *r = *r, g }
+
+func (g *gate) shut() (open func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	closed := make(chan struct{})
+	g.closed = closed
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.closed = nil
+		close(closed)
+	}
+}
+
+func (g *gate) Head(ctx context.Context) (int64, error) {
+	if g.headTrouble.Load() {
+		return 0, errAway
+	}
+	return g.Reader.Head(ctx)
+}
+
+func (g *gate) Read(ctx context.Context, q eventstore.Query) ([]eventstore.Recorded, error) {
+	if g.poison.Load() {
+		return nil, &eventstore.PoisonError{Position: 1, Err: errAway}
+	}
+	if q.Org == uuid.Nil {
+		return g.Reader.Read(ctx, q)
+	}
+	if g.readTrouble.Load() {
+		return nil, errAway
+	}
+	g.mu.Lock()
+	closed := g.closed
+	g.mu.Unlock()
+	if closed != nil {
+		g.waiting.Add(1)
+		defer g.waiting.Add(-1)
+		select {
+		case <-closed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return g.Reader.Read(ctx, q)
+}
+
+// positions reads notices until "resumed" and answers where they were.
+func (c *client) positions() (list []int64, resumed reply) {
+	c.t.Helper()
+	for {
+		r := c.read()
+		if r.Position == 0 {
+			require.Equal(c.t, "resumed", r.Type)
+			return list, r
+		}
+		list = append(list, r.Position)
+	}
+}
+
+func numbers(from, to int64) (list []int64) {
+	for n := from; n <= to; n++ {
+		list = append(list, n)
+	}
+	return list
+}
+
+func TestResumeRepeatsWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token, caller := w.member(w.acme(), domain.Admin)
+	mine, other := w.ticket(w.acme(), "T-1", caller.User), w.ticket(w.acme(), "T-2", caller.User)
+	for range 600 { // more than a page
+		w.happen(mine, moved())
+		w.happen(other, moved())
+	}
+	w.routed()
+
+	c := w.connect(token)
+	require.True(t, c.ask("subscribe_ticket", map[string]any{"ticket_id": mine}).Success)
+	live := w.happen(mine, moved()) // told before the resume; the replay must not repeat it
+	require.Equal(t, live, c.read().Position)
+	c.say("resume", map[string]any{"after": 1000})
+	list, resumed := c.positions()
+	require.Len(t, list, 100)
+	require.EqualValues(t, 1001, list[0])
+	require.EqualValues(t, 1199, list[99])
+	require.EqualValues(t, live, resumed.Data["position"])
+
+	c.say("resume", map[string]any{"after": 1000})
+	list, _ = c.positions()
+	require.Empty(t, list, "a repeated resume repeats nothing")
+	c.say("resume", map[string]any{"after": 990})
+	list, _ = c.positions()
+	require.Equal(t, []int64{991, 993, 995, 997, 999}, list)
+	c.say("resume", map[string]any{"after": 1190, "tickets": []string{"T-2"}})
+	list, _ = c.positions()
+	require.Equal(t, []int64{1192, 1194, 1196, 1198, 1200}, list)
+	c.say("resume", map[string]any{"after": live})
+	list, _ = c.positions()
+	require.Empty(t, list)
+	require.Equal(t, live+1, w.happen(other, moved()))
+	require.Equal(t, live+1, c.read().Position)
+}
+
+func TestResumeHoldsWhatHappensMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]int64{"held": maxHeld, "spilled": maxHeld * 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGate()
+			w := newWorld(t, g.option)
+			token, caller := w.member(w.acme(), domain.Admin)
+			id, late := w.ticket(w.acme(), "T-1", caller.User), w.ticket(w.acme(), "T-2", caller.User)
+			w.happen(id, moved(), moved())
+			w.routed()
+			open := g.shut()
+			c := w.connect(token)
+			c.say("resume", map[string]any{"after": 0, "tickets": []string{"T-1"}})
+			require.Eventually(t, func() bool { return g.waiting.Load() == 1 }, patience, pollEvery)
+			require.Equal(t, "A resume is already running.", c.ask("resume", map[string]any{"after": 0}).Error)
+			w.happen(late, moved()) // position 3, before anybody follows it
+			for range meanwhile {
+				w.happen(id, moved())
+			}
+			w.routed()
+			require.True(t, c.ask("subscribe_ticket", map[string]any{"ticket_id": "T-2"}).Success)
+			last := w.happen(late, moved())
+			w.routed()
+			open()
+			want := append([]int64{1, 2}, numbers(4, last)...)
+			var got []int64
+			for len(got) < len(want) {
+				if r := c.read(); r.Position > 0 {
+					got = append(got, r.Position)
+				} else {
+					require.Equal(t, "resumed", r.Type)
+				}
+			}
+			require.Equal(t, want, got)
+			require.Equal(t, last+1, w.happen(id, moved()))
+			for r := c.read(); ; r = c.read() {
+				if r.Position > 0 {
+					require.Equal(t, last+1, r.Position)
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestUnsubscribingStopsAReplay(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(t, g.option)
+	token, caller := w.member(w.acme(), domain.Admin)
+	id := w.ticket(w.acme(), "T-1", caller.User)
+	w.happen(id, moved(), moved())
+	w.routed()
+	open := g.shut()
+	c := w.connect(token)
+	c.say("resume", map[string]any{"after": 0, "all": true})
+	require.Eventually(t, func() bool { return g.waiting.Load() == 1 }, patience, pollEvery)
+	w.happen(id, moved())
+	w.routed()
+	require.True(t, c.ask("unsubscribe_all", nil).Success)
+	open()
+	list, _ := c.positions()
+	require.Empty(t, list)
+}
+
+func TestResumeFromAnInstanceThatIsAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token, caller := w.member(w.acme(), domain.Admin)
+	id := w.ticket(w.acme(), "T-1", caller.User)
+	last := w.happen(id, moved(), moved(), moved())
+	w.routed()
+	for _, l := range w.server.lanes { // as if the lanes had not heard of the last two yet
+		l.mu.Lock()
+		l.position = 1
+		l.mu.Unlock()
+	}
+	c := w.connect(token)
+	c.say("resume", map[string]any{"after": last, "all": true})
+	list, resumed := c.positions()
+	require.Empty(t, list)
+	require.EqualValues(t, last, resumed.Data["position"])
+	packets, err := w.server.pack(t.Context(), w.history(t))
+	require.NoError(t, err)
+	w.server.dispatch(t.Context(), batch{packets: packets[1:], upto: last})
+	w.routed()
+	require.Equal(t, last+1, w.happen(id, moved()))
+	require.Equal(t, last+1, c.read().Position)
+}
+
+func (w *world) history(t *testing.T) []eventstore.Recorded {
+	t.Helper()
+	events, err := w.store.Read(t.Context(), eventstore.Query{})
+	require.NoError(t, err)
+	return events
+}
+
+func TestAClientMayGoInTheMiddleOfAReplay(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	w := newWorld(t, g.option)
+	token, caller := w.member(w.acme(), domain.Admin)
+	w.happen(w.ticket(w.acme(), "T-1", caller.User), moved())
+	w.routed()
+	open := g.shut()
+	defer open()
+	var clients []*client
+	for range maxRereads + 3 { // some wait for their turn to read
+		c := w.connect(token)
+		c.say("resume", map[string]any{"after": 0, "all": true})
+		clients = append(clients, c)
+	}
+	require.Eventually(t, func() bool { return g.waiting.Load() == maxRereads }, patience, pollEvery)
+	for _, c := range clients {
+		_ = c.conn.CloseNow()
+	}
+	require.Eventually(t, func() bool { return w.server.Connections() == 0 }, patience, pollEvery)
+}
+
+// TestNothingIsLostOrDoubled lets clients come and go while others write, and compares what each has seen, over all its
+// connections, with the log.
+func TestNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel()
+	const clients, reconnects, tickets, events = 24, 12, 6, 1500
+	w := newWorld(t)
+	rival := domain.OrgID{UUID: uuid.New()}
+	admin, caller := w.member(w.acme(), domain.Admin)
+	var ids []uuid.UUID
+	for range tickets {
+		ids = append(ids, w.ticket(w.acme(), uuid.NewString(), caller.User))
+	}
+	foreign := w.ticket(rival, "R-1", caller.User)
+	w.know(admin, caller)
+
+	var writers, readers sync.WaitGroup
+	for i := range 3 {
+		writers.Go(func() {
+			for n := range events / 3 {
+				w.happen(ids[(n*7+i)%tickets], facts.Assigned{Assignee: caller.User})
+				if n%10 == 0 {
+					w.happen(foreign, moved())
+				}
+			}
+		})
+	}
+	for n := range clients {
+		tourist := traveller{world: w, token: admin, all: n%2 == 0, atomic: n%4 < 2, tickets: ids[:1+n%(tickets-1)]}
+		readers.Go(func() {
+			for range reconnects {
+				tourist.visit(1 + rand.IntN(120))
+			}
+			writers.Wait()
+			tourist.visit(0)
+			tourist.compare(t)
+		})
+	}
+	readers.Wait()
+	require.Empty(t, w.server.Stats().Closed)
+}
+
+// traveller is a client that keeps its last position over many connections.
+type traveller struct {
+	*world
+	token   string
+	all     bool // follows everything, else some tickets
+	atomic  bool // subscribes with the resume itself
+	tickets []uuid.UUID
+	last    int64
+	seen    []int64
+}
+
+// visit connects, resumes, and leaves without a word after so many notices; 0: when it has caught up.
+func (v *traveller) visit(most int) {
+	c := v.connect(v.token)
+	defer func() { _ = c.conn.CloseNow() }()
+	data := map[string]any{"after": v.last}
+	switch {
+	case v.atomic && v.all:
+		data["all"] = true
+	case v.atomic:
+		data["tickets"] = v.tickets
+	case v.all:
+		c.say("subscribe_all", nil)
+	default:
+		for _, id := range v.tickets {
+			c.say("subscribe_ticket", map[string]any{"ticket_id": id})
+		}
+	}
+	c.say("resume", data)
+	resumed := false
+	for taken := 0; most == 0 || taken < most || (!v.atomic && !resumed); {
+		if resumed && v.idle() {
+			return
+		}
+		r := c.read()
+		require.Empty(v.t, r.Error)
+		if r.Type == "resumed" {
+			resumed = true
+			v.last = max(v.last, int64(r.Data["position"].(float64)))
+		}
+		if r.Position > 0 {
+			taken++
+			v.last = max(v.last, r.Position)
+			v.seen = append(v.seen, r.Position)
+		}
+	}
+}
+
+// idle reports whether nothing that this client follows is known to come.
+func (v *traveller) idle() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for id, d := range v.world.tickets {
+		if d.org == v.acme() && v.streams[id].Position() > v.last && (v.all || slices.Contains(v.tickets, id)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *traveller) want() (list []int64) {
+	q := eventstore.Query{Org: v.acme().UUID}
+	if !v.all {
+		q.Streams = v.tickets
+	}
+	events, err := v.store.Read(context.WithoutCancel(v.t.Context()), q)
+	require.NoError(v.t, err)
+	for _, r := range events {
+		list = append(list, r.Position)
+	}
+	return list
+}
+
+func (v *traveller) compare(t *testing.T) {
+	t.Helper()
+	if !v.atomic { // what came between the subscription and the resume came first
+		slices.Sort(v.seen)
+	}
+	require.Equal(t, v.want(), v.seen)
+}

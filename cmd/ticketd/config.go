@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"ticketd/adapters/http"
+)
+
+// config is what the environment says; .env.example explains every variable.
+type config struct {
+	HTTPAddr      string   `env:"HTTP_ADDR" envDefault:":8000"`
+	DatabaseURL   string   `env:"DATABASE_URL"`
+	DataDir       string   `env:"DATA_DIR" envDefault:"./data"`
+	Environment   string   `env:"ENVIRONMENT" envDefault:"development"`
+	Registration  string   `env:"REGISTRATION" envDefault:"open"`
+	JWTSecret     string   `env:"JWT_SECRET"`
+	EncryptionKey string   `env:"ENCRYPTION_KEY"`
+	CORSOrigins   []string `env:"CORS_ORIGINS"`
+	LimitDefault  limit    `env:"RATE_LIMIT_DEFAULT" envDefault:"1000/h"`
+	LimitAuth     limit    `env:"RATE_LIMIT_AUTH" envDefault:"100/5m"`
+	LimitLogin    limit    `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
+	WSMessages    int      `env:"WS_MESSAGES_PER_MINUTE" envDefault:"60"`
+	WSConnections int      `env:"WS_MAX_CONNECTIONS" envDefault:"20000"`
+	LogLevel      string   `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat     string   `env:"LOG_FORMAT" envDefault:"json"`
+}
+
+func readConfig() (config, error) {
+	c, err := env.ParseAs[config]()
+	if err != nil {
+		return c, err
+	}
+	if c.Registration != "open" && c.Registration != "invite" {
+		return c, fmt.Errorf("REGISTRATION is %q; it is open or invite", c.Registration)
+	}
+	return c, nil
+}
+
+func (c config) production() bool { return c.Environment == "production" }
+
+func (c config) limits() http.Limits {
+	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin)}
+}
+
+// limit reads "1000/h", "100/5m", or "0" for none.
+type limit http.Limit
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *limit) UnmarshalText(text []byte) error {
+	count, window, _ := strings.Cut(string(text), "/")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is no limit like 1000/h", text)
+	}
+	if n == 0 {
+		*l = limit{}
+		return nil
+	}
+	if window != "" && (window[0] < '0' || window[0] > '9') {
+		window = "1" + window
+	}
+	d, err := time.ParseDuration(window)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is no limit like 1000/h", text)
+	}
+	*l = limit{Requests: n, Window: d}
+	return nil
+}
+
+func (c config) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return nil, fmt.Errorf("LOG_LEVEL is %q; it is debug, info, warn or error", c.LogLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	nethttp "net/http"
+	"sync"
+	"time"
+
+	"ticketd/eventstore"
+)
+
+const (
+	// drainTime is how long requests may take to finish once the program was asked to stop.
+	drainTime = 15 * time.Second
+	// housekeeping is how often old idempotency answers are deleted.
+	housekeeping = time.Hour
+)
+
+// serve answers requests until ctx ends or the database goes away, then finishes what was begun. ready is called with
+// the address once the program answers.
+func (p *program) serve(ctx context.Context, ready func(address string)) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", p.config.HTTPAddr, err)
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 4) // whatever must not end while the program serves
+	var work sync.WaitGroup
+	if err := p.follow(background, &work, ended); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &nethttp.Server{Handler: p.http, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	work.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, nethttp.ErrServerClosed) {
+			ended <- err
+		}
+	})
+	ready(listener.Addr().String())
+	err = p.wait(ctx, ended)
+	p.log.InfoContext(ctx, "stopping: finishing what was begun")
+	err = errors.Join(err, p.drain(context.WithoutCancel(ctx), server))
+	stop()
+	work.Wait()
+	return err
+}
+
+// follow starts what follows the log.
+func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<- error) error {
+	head, err := p.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.authenticator.LoadRevoked(ctx, p.store); err != nil {
+		return err
+	}
+	work.Go(func() { p.runner.Run(ctx) })
+	work.Go(func() {
+		if err := eventstore.Tail(ctx, p.store, head, p.log, p.observe); err != nil {
+			ended <- fmt.Errorf("follow the log: %w", err)
+		}
+	})
+	work.Go(func() {
+		if err := p.sockets.Run(ctx); err != nil {
+			ended <- fmt.Errorf("push notices: %w", err)
+		}
+	})
+	work.Go(func() { p.keepHouse(ctx) })
+	return nil
+}
+
+// wait answers nil when the program was asked to stop, and what happened when it cannot go on.
+func (p *program) wait(ctx context.Context, ended <-chan error) error {
+	var databaseGone <-chan struct{}
+	if p.cluster != nil {
+		databaseGone = p.cluster.Done()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-ended:
+		return err
+	case <-databaseGone:
+		return fmt.Errorf("the embedded PostgreSQL has ended: %w", p.cluster.Wait())
+	}
+}
+
+// drain lets requests finish and tells the sockets to come back elsewhere.
+func (p *program) drain(ctx context.Context, server *nethttp.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	return errors.Join(p.sockets.Close(ctx), server.Shutdown(ctx))
+}
+
+func (p *program) keepHouse(ctx context.Context) {
+	ticker := time.NewTicker(housekeeping)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := p.idempotency.Forget(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "old answers were not deleted; the next hour tries again", "cause", err)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ticketd/adapters/auth"
+	"ticketd/adapters/http"
+	"ticketd/adapters/metrics"
+	"ticketd/adapters/postgres"
+	"ticketd/adapters/ws"
+	"ticketd/commands"
+	"ticketd/domain"
+	"ticketd/domain/session"
+	"ticketd/domain/user"
+	"ticketd/eventstore"
+	"ticketd/eventstore/catalog"
+	"ticketd/migrations"
+	"ticketd/projections"
+)
+
+// program is everything plugged together. The tests boot the same one.
+type program struct {
+	config config
+	log    *slog.Logger
+
+	cluster *postgres.Cluster // nil with DATABASE_URL
+	pool    *pgxpool.Pool
+	store   *eventstore.Postgres
+
+	encryptionKey [32]byte
+	accounts      commands.Accounts
+	authenticator *auth.Authenticator
+	people        *projections.People
+	idempotency   postgres.Idempotency
+	runner        *projections.Runner
+	sockets       *ws.Server
+	http          *http.Server
+}
+
+// wire is the composition root: every constructor and every subscription, in the order things depend on each other.
+func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err error) {
+	p := &program{config: c, log: log}
+	defer func() {
+		if err != nil {
+			p.close(ctx)
+		}
+	}()
+	if err := p.openDatabase(ctx); err != nil {
+		return nil, err
+	}
+	jwtSecret, encryptionKey, err := auth.Secrets(c.DataDir, c.Environment, c.JWTSecret, c.EncryptionKey)
+	if err != nil {
+		return nil, err
+	}
+	p.encryptionKey = encryptionKey
+	keys, err := eventstore.NewKeyring(encryptionKey[:], eventstore.PostgresKeys{Pool: p.pool})
+	if err != nil {
+		return nil, err
+	}
+	loginNames, err := auth.NewLogins(encryptionKey)
+	if err != nil {
+		return nil, err
+	}
+
+	// The read side. Inline tables are written with the events, async ones after the commit.
+	tickets, comments := projections.NewTickets(p.pool), projections.NewComments(p.pool)
+	users, apiTokens := projections.NewUsers(p.pool), projections.NewAPITokens(p.pool)
+	inline := []eventstore.Inline{tickets, comments, users, apiTokens}
+	async := []projections.Async{
+		{Name: "ticket_search", Handle: projections.Search},
+	}
+	p.people = projections.NewPeople(p.pool)
+
+	// The memory, and who follows it.
+	counters := metrics.New(p.pool)
+	p.store = eventstore.Open(ctx, p.pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Observe: counters.Append, Log: log})
+	p.runner = projections.NewRunner(&eventstore.Feed{Store: p.store, Pool: p.pool, Log: log}, log, async...)
+
+	// The write side.
+	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(auth.OWASP), loginNames, c.Environment, time.Now)
+	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
+
+	// The world.
+	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
+	p.authenticator = auth.NewAuthenticator(tokens, users, apiTokens, time.Now)
+	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: keys}
+	p.sockets = ws.New(
+		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
+		p.authenticator, visibleTickets{tickets}, &projections.Notices{Tickets: tickets}, p.store, log,
+	)
+	p.http = http.New(
+		http.Config{CORSOrigins: c.CORSOrigins, Registration: c.Registration, Limits: c.limits(), Version: version},
+		http.Deps{
+			Accounts: p.accounts, Tickets: ticketCommands, Log: p.store,
+			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
+			Authenticator: p.authenticator, Issuer: tokens, Idempotency: p.idempotency, Probes: p,
+			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
+		},
+	)
+	p.exportSockets(counters)
+	return p, nil
+}
+
+// openDatabase connects and brings the schema up to date.
+func (p *program) openDatabase(ctx context.Context) error {
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	_, err := postgres.MigrateUp(ctx, p.pool, migrations.FS)
+	return err
+}
+
+// connect starts the embedded cluster unless there is a DATABASE_URL.
+func (p *program) connect(ctx context.Context) (err error) {
+	url := p.config.DatabaseURL
+	if url == "" {
+		if p.cluster, err = postgres.Start(ctx, p.config.DataDir, p.log); err != nil {
+			return fmt.Errorf("start the embedded PostgreSQL: %w", err)
+		}
+		url = p.cluster.URL()
+	}
+	p.pool, err = postgres.Open(ctx, url)
+	return err
+}
+
+// observe keeps this instance's caches and sockets true to the log.
+func (p *program) observe(ctx context.Context, events []eventstore.Recorded) error {
+	p.authenticator.Observe(ctx, events)
+	p.people.Observe(ctx, events)
+	for _, r := range events {
+		switch r.Event.(type) {
+		case user.Deactivated, user.Removed, user.RoleChanged: // whoever comes back comes with the new rights
+			p.sockets.Expel(domain.UserID{UUID: r.Stream})
+		case session.Revoked:
+			p.sockets.ExpelSession(r.Stream)
+		}
+	}
+	return nil
+}
+
+// Database implements http.Probes.
+func (p *program) Database(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return p.pool.Ping(ctx)
+}
+
+// Ready implements http.Probes.
+func (p *program) Ready(ctx context.Context) map[string]string {
+	missing := p.runner.Stopped()
+	if err := p.Database(ctx); err != nil {
+		missing["database"] = "does not answer"
+	}
+	return missing
+}
+
+func (p *program) exportSockets(m *metrics.Metrics) {
+	stats := func(of func(ws.Stats) float64) func() float64 { return func() float64 { return of(p.sockets.Stats()) } }
+	m.Gauge("ticketd_sockets_open", "Open WebSocket connections.", stats(func(s ws.Stats) float64 { return float64(s.Connections) }))
+	m.Counter("ticketd_sockets_notices_total", "Notices handed to sockets.", stats(func(s ws.Stats) float64 { return float64(s.Notices) }))
+	m.Counter("ticketd_sockets_slow_total", "Sockets closed because their client was too slow.", stats(func(s ws.Stats) float64 { return float64(s.SlowClosed) }))
+}
+
+// close ends what was started, the last first.
+func (p *program) close(ctx context.Context) {
+	if p.store != nil {
+		p.store.Close()
+	}
+	if p.pool != nil {
+		p.pool.Close()
+	}
+	if p.cluster != nil {
+		if err := p.cluster.Stop(ctx); err != nil {
+			p.log.WarnContext(ctx, "the embedded PostgreSQL did not stop cleanly and will recover on the next start", "cause", err)
+		}
+	}
+}
+
+// visibleTickets finds tickets for the sockets, by the same rule as the REST routes.
+type visibleTickets struct{ rows *projections.Tickets }
+
+// Find implements ws.Tickets.
+func (v visibleTickets) Find(ctx context.Context, caller domain.Caller, ref string) (uuid.UUID, any, error) {
+	row, err := http.FindTicket(ctx, v.rows, caller, strings.TrimSpace(ref))
+	if err != nil {
+		return uuid.Nil, nil, err
+	}
+	return row.ID.UUID, ticketStatus{
+		TicketID: row.ID.UUID, Number: row.Number, Status: string(row.Status), Priority: string(row.Priority), Version: row.Version,
+		UpdatedAt: row.UpdatedAt.Format(projections.Millis),
+	}, nil
+}
+
+// ticketStatus is the data of the socket's ticket_status.
+type ticketStatus struct {
+	TicketID  uuid.UUID `json:"ticket_id"`
+	Number    int64     `json:"number"`
+	Status    string    `json:"status"`
+	Priority  string    `json:"priority"`
+	Version   int       `json:"version"`
+	UpdatedAt string    `json:"updated_at"`
+}

@@ -1,0 +1,38 @@
+// Package organization is a tenant: the people who share tickets, and everything that belongs to them.
+package organization
+
+import "ticketd/domain"
+
+// Event is a fact about one organization. The JSON of these structs is stored for ever: to change one, add an upcaster
+// in eventstore/catalog, never a second meaning. A field tagged personal:"<field>" is sealed with the key of the person
+// whom that other field of the same event names.
+//
+//sumtype:decl
+type Event interface{ isEvent() }
+
+// Founded starts an organization.
+type Founded struct {
+	Name      string        `json:"name" personal:"founded_by"`
+	FoundedBy domain.UserID `json:"founded_by"`
+}
+
+// Renamed gives an organization another name.
+type Renamed struct {
+	Name string        `json:"name" personal:"by"`
+	By   domain.UserID `json:"by,omitzero"`
+}
+
+// AdminAdded makes a member one of those who run the organization.
+type AdminAdded struct {
+	UserID domain.UserID `json:"user_id"`
+}
+
+// AdminRemoved takes a member from those who run the organization.
+type AdminRemoved struct {
+	UserID domain.UserID `json:"user_id"`
+}
+
+func (Founded) isEvent()      {}
+func (Renamed) isEvent()      {}
+func (AdminAdded) isEvent()   {}
+func (AdminRemoved) isEvent() {}

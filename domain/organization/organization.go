@@ -1,0 +1,166 @@
+package organization
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"unicode/utf8"
+
+	"ticketd/domain"
+)
+
+// MaxName limits a name, in characters.
+const MaxName = 200
+
+// State is what Decide needs to know, and nothing more: screens read projections.
+type State struct {
+	Exists    bool
+	Name      string
+	FoundedBy domain.UserID
+	Admins    map[domain.UserID]struct{} // kept here, so that the last one cannot leave
+}
+
+// Decider is the organization aggregate.
+var Decider = domain.Decider[State, Command, Event]{Category: "organization", Decide: Decide, Evolve: Evolve}
+
+// Command asks an organization to change. A command may be refused; an event may not.
+//
+//sumtype:decl
+type Command interface{ isCommand() }
+
+// Found asks for a new organization, with its founder as the first admin.
+type Found struct {
+	Name      string
+	FoundedBy domain.UserID
+}
+
+// Rename asks for another name.
+type Rename struct {
+	Name string
+	By   domain.Actor
+}
+
+// AddAdmin notes that a member has become an admin. The member's own aggregate has checked who may decide that.
+type AddAdmin struct{ UserID domain.UserID }
+
+// RemoveAdmin asks whether a member may stop being an admin.
+type RemoveAdmin struct{ UserID domain.UserID }
+
+func (Found) isCommand()       {}
+func (Rename) isCommand()      {}
+func (AddAdmin) isCommand()    {}
+func (RemoveAdmin) isCommand() {}
+
+// The refusals.
+var (
+	ErrExists    = &domain.Error{Kind: domain.Conflict, Code: "organization_exists", Message: "There is another organization with this id."}
+	ErrNotFound  = &domain.Error{Kind: domain.NotFound, Code: "organization_not_found", Message: "There is no such organization."}
+	ErrInvalid   = &domain.Error{Kind: domain.Invalid, Code: "organization_invalid", Message: "The organization is not valid."}
+	ErrLastAdmin = &domain.Error{Kind: domain.Conflict, Code: "last_admin", Message: "An organization needs at least one admin."}
+)
+
+// Decide answers a command with the facts it causes. Asking twice for the same change causes nothing the second time.
+func Decide(s State, c Command) ([]Event, error) {
+	switch c := c.(type) {
+	case Found:
+		return found(s, c)
+	case Rename:
+		return rename(s, c)
+	case AddAdmin:
+		return addAdmin(s, c)
+	case RemoveAdmin:
+		return removeAdmin(s, c)
+	default:
+		panic(fmt.Sprintf("organization: unknown command %T", c))
+	}
+}
+
+func found(s State, c Found) ([]Event, error) {
+	name, err := checkName(c.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !s.Exists:
+		return []Event{Founded{Name: name, FoundedBy: c.FoundedBy}, AdminAdded{UserID: c.FoundedBy}}, nil
+	case s.FoundedBy != c.FoundedBy:
+		return nil, ErrExists
+	}
+	return nil, nil
+}
+
+func rename(s State, c Rename) ([]Event, error) {
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case !c.By.May(domain.ManageOrg):
+		return nil, domain.ErrForbidden
+	}
+	name, err := checkName(c.Name)
+	if err != nil || name == s.Name {
+		return nil, err
+	}
+	return []Event{Renamed{Name: name, By: c.By.User}}, nil
+}
+
+func addAdmin(s State, c AddAdmin) ([]Event, error) {
+	_, admin := s.Admins[c.UserID]
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case admin:
+		return nil, nil
+	}
+	return []Event{AdminAdded{UserID: c.UserID}}, nil
+}
+
+func removeAdmin(s State, c RemoveAdmin) ([]Event, error) {
+	_, admin := s.Admins[c.UserID]
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case !admin:
+		return nil, nil
+	case len(s.Admins) == 1:
+		return nil, ErrLastAdmin
+	}
+	return []Event{AdminRemoved{UserID: c.UserID}}, nil
+}
+
+// checkName trims a name and answers ErrInvalid if it cannot be one.
+func checkName(typed string) (string, error) {
+	name := strings.TrimSpace(typed)
+	length := utf8.RuneCountInString(name)
+	switch {
+	case length == 0:
+		return "", invalid("name", "name must not be empty.")
+	case length > MaxName:
+		return "", invalid("name", fmt.Sprintf("name is %d characters long; %d is the most.", length, MaxName))
+	case !domain.Storable(name):
+		return "", invalid("name", "name holds characters that are not text.")
+	}
+	return name, nil
+}
+
+func invalid(field, message string) error {
+	refusal := *ErrInvalid
+	refusal.Field, refusal.Message = field, message
+	return &refusal
+}
+
+// Evolve applies one fact. It never fails and never decides.
+func Evolve(s State, e Event) State {
+	switch e := e.(type) {
+	case Founded:
+		s.Exists, s.Name, s.FoundedBy = true, e.Name, e.FoundedBy
+	case Renamed:
+		s.Name = e.Name
+	case AdminAdded:
+		admins := map[domain.UserID]struct{}{e.UserID: {}}
+		maps.Copy(admins, s.Admins)
+		s.Admins = admins
+	case AdminRemoved:
+		s.Admins = maps.Clone(s.Admins)
+		delete(s.Admins, e.UserID)
+	}
+	return s
+}

@@ -1,0 +1,104 @@
+// Package ticket is a request for help, from opening to closing.
+package ticket
+
+import (
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+)
+
+// Event is a fact about one ticket. The JSON of these structs is stored for ever: to change one, add an upcaster in
+// eventstore/catalog, never a second meaning. A field tagged personal:"<field>" is sealed with the key of the person
+// whom that other field of the same event names.
+//
+//sumtype:decl
+type Event interface{ isEvent() }
+
+// Opened starts a ticket.
+type Opened struct {
+	Number        int64          `json:"number"`
+	Title         string         `json:"title" personal:"created_by"`
+	Description   string         `json:"description" personal:"created_by"`
+	Priority      Level          `json:"priority"`
+	Urgency       Level          `json:"urgency"`
+	Category      Category       `json:"category"`
+	Subcategory   string         `json:"subcategory,omitempty"`
+	Department    string         `json:"department,omitempty"`
+	Tags          []string       `json:"tags,omitempty"`
+	CustomFields  map[string]any `json:"custom_fields,omitempty" personal:"created_by"`
+	SourceChannel string         `json:"source_channel"`
+	CreatedBy     domain.UserID  `json:"created_by"`
+}
+
+// Edited changes what a ticket says. Only the fields present have changed; an empty value clears.
+type Edited struct {
+	CreatedBy    domain.UserID   `json:"created_by"` // whose words the sealed fields are
+	Title        *string         `json:"title,omitempty" personal:"created_by"`
+	Description  *string         `json:"description,omitempty" personal:"created_by"`
+	Priority     *Level          `json:"priority,omitempty"`
+	Urgency      *Level          `json:"urgency,omitempty"`
+	Category     *Category       `json:"category,omitempty"`
+	Subcategory  *string         `json:"subcategory,omitempty"`
+	Department   *string         `json:"department,omitempty"`
+	Tags         *[]string       `json:"tags,omitempty"`
+	CustomFields *map[string]any `json:"custom_fields,omitempty" personal:"created_by"`
+}
+
+// StatusChanged moves a ticket through its life.
+type StatusChanged struct {
+	From              Status        `json:"from"`
+	To                Status        `json:"to"`
+	By                domain.UserID `json:"by,omitzero"`
+	ResolutionSummary *string       `json:"resolution_summary,omitempty" personal:"by"`
+}
+
+// Assigned gives a ticket to a member.
+type Assigned struct {
+	Assignee domain.UserID `json:"assignee"`
+	By       domain.UserID `json:"by,omitzero"`
+	Reason   string        `json:"reason,omitempty" personal:"by"`
+}
+
+// Unassigned takes a ticket from its assignee.
+type Unassigned struct {
+	From   domain.UserID `json:"from"`
+	By     domain.UserID `json:"by,omitzero"`
+	Reason string        `json:"reason,omitempty" personal:"by"`
+}
+
+// Commented adds somebody's words. Internal ones are for the staff alone.
+type Commented struct {
+	CommentID   uuid.UUID     `json:"comment_id"`
+	Author      domain.UserID `json:"author"`
+	Content     string        `json:"content" personal:"author"`
+	Internal    bool          `json:"internal"`
+	Attachments []Attachment  `json:"attachments,omitempty"`
+}
+
+// Attached refers to uploads from the ticket.
+type Attached struct {
+	Attachments []Attachment `json:"attachments"`
+}
+
+// Detached removes a reference; the upload stays.
+type Detached struct {
+	FileID domain.FileID `json:"file_id"`
+}
+
+// Deleted hides a ticket. Its history stays.
+type Deleted struct{}
+
+// Attachment is a reference from a ticket or a comment to an upload.
+type Attachment struct {
+	FileID domain.FileID `json:"file_id"`
+}
+
+func (Opened) isEvent()        {}
+func (Edited) isEvent()        {}
+func (StatusChanged) isEvent() {}
+func (Assigned) isEvent()      {}
+func (Unassigned) isEvent()    {}
+func (Commented) isEvent()     {}
+func (Attached) isEvent()      {}
+func (Detached) isEvent()      {}
+func (Deleted) isEvent()       {}

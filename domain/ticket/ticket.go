@@ -1,0 +1,379 @@
+package ticket
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+)
+
+// State is what Decide needs to know, and nothing more: screens read projections.
+type State struct {
+	Content
+	Exists      bool
+	Deleted     bool
+	Status      Status
+	CreatedBy   domain.UserID
+	Assignee    domain.UserID
+	Attachments []Attachment
+	Comments    map[uuid.UUID]domain.UserID // who wrote which
+}
+
+// Content is what a ticket says.
+type Content struct {
+	Title        string
+	Description  string
+	Priority     Level
+	Urgency      Level
+	Category     Category
+	Subcategory  string
+	Department   string
+	Tags         []string
+	CustomFields map[string]any
+}
+
+// Decider is the ticket aggregate.
+var Decider = domain.Decider[State, Command, Event]{Category: "ticket", Decide: Decide, Evolve: Evolve}
+
+// Command asks a ticket to change. A command may be refused; an event may not.
+//
+//sumtype:decl
+type Command interface{ isCommand() }
+
+// OpenTicket asks for a new ticket. Empty priority, urgency, category and source channel take their defaults.
+type OpenTicket struct {
+	Content
+	Number        int64
+	SourceChannel string
+	Assignee      domain.UserID
+	Attachments   []Attachment
+	By            domain.Actor
+}
+
+// Edit asks to change what is present, all of it or nothing.
+type Edit struct {
+	Changes
+	Status            *Status
+	ResolutionSummary *string
+	Assignee          *domain.UserID // zero takes the ticket from its assignee
+	By                domain.Actor
+}
+
+// ChangeStatus asks for the next station in the ticket's life.
+type ChangeStatus struct {
+	To                Status
+	ResolutionSummary *string
+	By                domain.Actor
+}
+
+// Assign gives the ticket to a member, or with the zero id to nobody.
+type Assign struct {
+	Assignee domain.UserID
+	Reason   string
+	By       domain.Actor
+}
+
+// AddComment adds the actor's words.
+type AddComment struct {
+	CommentID   uuid.UUID
+	Content     string
+	Internal    bool
+	Attachments []Attachment
+	By          domain.Actor
+}
+
+// Attach adds references to uploads that exist in the organization.
+type Attach struct {
+	Attachments []Attachment
+	By          domain.Actor
+}
+
+// Detach removes a reference.
+type Detach struct {
+	FileID domain.FileID
+	By     domain.Actor
+}
+
+// Delete hides the ticket.
+type Delete struct{ By domain.Actor }
+
+func (OpenTicket) isCommand()   {}
+func (Edit) isCommand()         {}
+func (ChangeStatus) isCommand() {}
+func (Assign) isCommand()       {}
+func (AddComment) isCommand()   {}
+func (Attach) isCommand()       {}
+func (Detach) isCommand()       {}
+func (Delete) isCommand()       {}
+
+// The refusals.
+var (
+	ErrExists       = &domain.Error{Kind: domain.Conflict, Code: "ticket_exists", Message: "There is another ticket with this id."}
+	ErrNotFound     = &domain.Error{Kind: domain.NotFound, Code: "ticket_not_found", Message: "There is no such ticket."}
+	ErrTransition   = &domain.Error{Kind: domain.Conflict, Code: "illegal_transition", Message: "The ticket cannot move to this status."}
+	ErrCommentTaken = &domain.Error{Kind: domain.Conflict, Code: "comment_exists", Message: "There is another comment with this id."}
+	ErrInvalid      = &domain.Error{Kind: domain.Invalid, Code: "ticket_invalid", Message: "The ticket is not valid."}
+)
+
+// Decide answers a command with the facts it causes. Asking twice for the same change causes nothing the second time.
+func Decide(s State, c Command) ([]Event, error) {
+	switch c := c.(type) {
+	case OpenTicket:
+		return open(s, c)
+	case Edit:
+		return edit(s, c)
+	case ChangeStatus:
+		return decideOn(s, c.By, domain.ChangeStatus, func() ([]Event, error) {
+			return changeStatus(s, c.To, c.ResolutionSummary, c.By)
+		})
+	case Assign:
+		return decideOn(s, c.By, domain.AssignTickets, func() ([]Event, error) {
+			if err := checkText("reason", c.Reason, 0, MaxComment); err != nil {
+				return nil, err
+			}
+			return assign(s, c.Assignee, c.Reason, c.By), nil
+		})
+	case AddComment:
+		return comment(s, c)
+	case Attach:
+		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return attach(s, c.Attachments) })
+	case Detach:
+		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return detach(s, c.FileID), nil })
+	case Delete:
+		return remove(s, c)
+	default:
+		panic(fmt.Sprintf("ticket: unknown command %T", c))
+	}
+}
+
+// Visible reports whether the actor may know that the ticket exists.
+func (s State) Visible(to domain.Actor) bool {
+	return s.Exists && !s.Deleted && to.May(domain.ReadTickets, s.CreatedBy, s.Assignee)
+}
+
+// decideOn runs a rule on a ticket that the actor may see and has the permission for.
+func decideOn(s State, by domain.Actor, p domain.Permission, rule func() ([]Event, error)) ([]Event, error) {
+	switch {
+	case !s.Visible(by):
+		return nil, ErrNotFound
+	case !by.May(p, s.CreatedBy, s.Assignee):
+		return nil, domain.ErrForbidden
+	}
+	return rule()
+}
+
+func open(s State, c OpenTicket) ([]Event, error) {
+	if !c.By.Can(domain.CreateTickets) {
+		return nil, domain.ErrForbidden
+	}
+	if !c.Assignee.IsZero() && !c.By.Can(domain.AssignTickets) {
+		return nil, domain.ErrForbidden.With("Your role does not allow assigning a ticket.")
+	}
+	c.Content = c.withDefaults()
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if err := checkText("source_channel", c.SourceChannel, 0, MaxLabel); err != nil {
+		return nil, err
+	}
+	if err := checkAttachments(c.Attachments); err != nil {
+		return nil, err
+	}
+	if s.Exists {
+		return reopened(s, c)
+	}
+	events := []Event{Opened{
+		Number: c.Number, Title: c.Title, Description: c.Description, Priority: c.Priority, Urgency: c.Urgency,
+		Category: c.Category, Subcategory: c.Subcategory, Department: c.Department, Tags: c.Tags,
+		CustomFields: c.CustomFields, SourceChannel: orDefault(c.SourceChannel, "api"), CreatedBy: c.By.User,
+	}}
+	if attached := fresh(nil, c.Attachments); len(attached) > 0 {
+		events = append(events, Attached{Attachments: attached})
+	}
+	if !c.Assignee.IsZero() {
+		events = append(events, Assigned{Assignee: c.Assignee, By: c.By.User})
+	}
+	return events, nil
+}
+
+// reopened answers a command that opened this ticket already, as a client does that never saw the first answer.
+func reopened(s State, c OpenTicket) ([]Event, error) {
+	if s.CreatedBy != c.By.User {
+		return nil, ErrExists
+	}
+	return nil, nil
+}
+
+func edit(s State, c Edit) ([]Event, error) {
+	return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) {
+		changed, err := c.against(s.Content)
+		if err != nil {
+			return nil, err
+		}
+		var events []Event
+		if changed != (Changes{}) {
+			events = append(events, changed.event(s.CreatedBy))
+		}
+		if c.Status != nil {
+			moved, err := changeStatus(s, *c.Status, c.ResolutionSummary, c.By)
+			if err != nil {
+				return nil, err
+			}
+			events = append(events, moved...)
+		}
+		if c.Assignee != nil && *c.Assignee != s.Assignee {
+			if !c.By.May(domain.AssignTickets, s.CreatedBy, s.Assignee) {
+				return nil, domain.ErrForbidden.With("Your role does not allow assigning a ticket.")
+			}
+			events = append(events, assign(s, *c.Assignee, "", c.By)...)
+		}
+		return events, nil
+	})
+}
+
+func changeStatus(s State, to Status, summary *string, by domain.Actor) ([]Event, error) {
+	if err := checkOneOf("status", to, Statuses); err != nil {
+		return nil, err
+	}
+	if summary != nil {
+		if err := checkText("resolution_summary", *summary, 0, MaxDescription); err != nil {
+			return nil, err
+		}
+	}
+	if to == s.Status {
+		return nil, nil
+	}
+	next := s.Status.Next()
+	if slices.Contains(next, to) {
+		return []Event{StatusChanged{From: s.Status, To: to, By: by.User, ResolutionSummary: summary}}, nil
+	}
+	return nil, ErrTransition.With(fmt.Sprintf("A ticket that is %s cannot become %s; allowed: %s.", s.Status, to, joined(next)))
+}
+
+func assign(s State, to domain.UserID, reason string, by domain.Actor) []Event {
+	switch {
+	case to == s.Assignee:
+		return nil
+	case to.IsZero():
+		return []Event{Unassigned{From: s.Assignee, By: by.User, Reason: reason}}
+	}
+	return []Event{Assigned{Assignee: to, By: by.User, Reason: reason}}
+}
+
+func comment(s State, c AddComment) ([]Event, error) {
+	permission := domain.Comment
+	if c.Internal {
+		permission = domain.CommentInternally
+	}
+	return decideOn(s, c.By, permission, func() ([]Event, error) {
+		if err := checkText("content", c.Content, 1, MaxComment); err != nil {
+			return nil, err
+		}
+		if err := checkAttachments(c.Attachments); err != nil {
+			return nil, err
+		}
+		if author, taken := s.Comments[c.CommentID]; taken {
+			return commentedAgain(author, c.By.User)
+		}
+		return []Event{Commented{
+			CommentID: c.CommentID, Author: c.By.User, Content: c.Content, Internal: c.Internal,
+			Attachments: fresh(nil, c.Attachments),
+		}}, nil
+	})
+}
+
+// commentedAgain answers a command that added this comment already.
+func commentedAgain(author, by domain.UserID) ([]Event, error) {
+	if author != by {
+		return nil, ErrCommentTaken
+	}
+	return nil, nil
+}
+
+func attach(s State, attachments []Attachment) ([]Event, error) {
+	added := fresh(s.Attachments, attachments)
+	if len(added) == 0 {
+		return nil, nil
+	}
+	if err := checkAttachments(append(added, s.Attachments...)); err != nil {
+		return nil, err
+	}
+	return []Event{Attached{Attachments: added}}, nil
+}
+
+func detach(s State, file domain.FileID) []Event {
+	for _, a := range s.Attachments {
+		if a.FileID == file {
+			return []Event{Detached{FileID: file}}
+		}
+	}
+	return nil
+}
+
+func remove(s State, c Delete) ([]Event, error) {
+	if s.Deleted && c.By.Can(domain.DeleteTickets) {
+		return nil, nil
+	}
+	return decideOn(s, c.By, domain.DeleteTickets, func() ([]Event, error) { return []Event{Deleted{}}, nil })
+}
+
+// fresh lists the attachments that are not there yet: duplicates dropped, order kept.
+func fresh(present, wanted []Attachment) []Attachment {
+	seen := make(map[domain.FileID]bool, len(present)+len(wanted))
+	for _, a := range present {
+		seen[a.FileID] = true
+	}
+	var added []Attachment
+	for _, a := range wanted {
+		if !seen[a.FileID] {
+			seen[a.FileID] = true
+			added = append(added, a)
+		}
+	}
+	return added
+}
+
+// Evolve applies one fact. It never fails and never decides.
+func Evolve(s State, e Event) State {
+	switch e := e.(type) {
+	case Opened:
+		s.Exists, s.Status, s.CreatedBy = true, Open, e.CreatedBy
+		s.Content = Content{
+			Title: e.Title, Description: e.Description, Priority: e.Priority, Urgency: e.Urgency, Category: e.Category,
+			Subcategory: e.Subcategory, Department: e.Department, Tags: e.Tags, CustomFields: e.CustomFields,
+		}
+	case Edited:
+		s.Content = e.apply(s.Content)
+	case StatusChanged:
+		s.Status = e.To
+	case Assigned:
+		s.Assignee = e.Assignee
+	case Unassigned:
+		s.Assignee = domain.UserID{}
+	case Commented:
+		if s.Comments == nil {
+			s.Comments = map[uuid.UUID]domain.UserID{}
+		}
+		s.Comments[e.CommentID] = e.Author
+	case Attached:
+		s.Attachments = append(slices.Clip(s.Attachments), e.Attachments...)
+	case Detached:
+		s.Attachments = Without(s.Attachments, e.FileID)
+	case Deleted:
+		s.Deleted = true
+	}
+	return s
+}
+
+// Without gives the attachments that refer to other uploads.
+func Without(attachments []Attachment, file domain.FileID) []Attachment {
+	var kept []Attachment
+	for _, a := range attachments {
+		if a.FileID != file {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}

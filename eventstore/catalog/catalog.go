@@ -1,0 +1,18 @@
+// Package catalog lists every fact the system records, its stored name, and how older versions read today.
+// One file a noun, one line an event.
+package catalog
+
+import (
+	"slices"
+
+	"ticketd/eventstore"
+)
+
+// Codec knows every event.
+var Codec = eventstore.NewCodec(slices.Concat(
+	loginEvents,
+	organizationEvents,
+	sessionEvents,
+	ticketEvents,
+	userEvents,
+)...)

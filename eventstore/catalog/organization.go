@@ -1,0 +1,13 @@
+package catalog
+
+import (
+	"ticketd/domain/organization"
+	"ticketd/eventstore"
+)
+
+var organizationEvents = []eventstore.Entry{
+	eventstore.Type[organization.Founded]("organization.founded"),
+	eventstore.Type[organization.Renamed]("organization.renamed"),
+	eventstore.Type[organization.AdminAdded]("organization.admin_added"),
+	eventstore.Type[organization.AdminRemoved]("organization.admin_removed"),
+}

@@ -1,0 +1,31 @@
+package eventstore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Hash is one link of a stream's chain: SHA-256 over the hash before it and every stored column but the position.
+// The first event of a stream follows the zero Hash.
+type Hash [sha256.Size]byte
+
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// link hashes one stored event. Every part of variable length is preceded by its length, so no two events share an input.
+func link(prev Hash, org, stream uuid.UUID, version int, storedName string, at time.Time, data, metadata []byte) Hash {
+	input := make([]byte, 0, 128+len(storedName)+len(data)+len(metadata))
+	input = append(input, prev[:]...)
+	input = append(input, org[:]...)
+	input = append(input, stream[:]...)
+	input = binary.BigEndian.AppendUint64(input, uint64(version))        //nolint:gosec // versions count from 1
+	input = binary.BigEndian.AppendUint64(input, uint64(at.UnixMicro())) //nolint:gosec // the bits matter, not the sign
+	for _, part := range [][]byte{[]byte(storedName), data, metadata} {
+		input = binary.BigEndian.AppendUint64(input, uint64(len(part)))
+		input = append(input, part...)
+	}
+	return sha256.Sum256(input)
+}

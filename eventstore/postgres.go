@@ -1,0 +1,326 @@
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Inline keeps a table that agrees with the log at every commit.
+type Inline interface {
+	// Queue adds to b the statements that write the rows of those streams it knows (by their Category). Each stream
+	// is complete, the new events included, but some may turn out to conflict: a statement must write a row only where
+	// an event with the stream's id, last version and last Hash exists.
+	Queue(b *pgx.Batch, streams []Stream)
+}
+
+// Observer hears how the lane fares; all of it is for metrics.
+type Observer func(appends int, took time.Duration)
+
+// Postgres is the event store on PostgreSQL.
+type Postgres struct {
+	pool     *pgxpool.Pool
+	codec    *Codec
+	keys     *Keyring
+	inline   []Inline
+	observe  Observer
+	lane     *lane
+	wake     *wake
+	notifier *notifier
+	stop     context.CancelFunc
+}
+
+// Options says what goes along with every append.
+type Options struct {
+	Inline  []Inline
+	Observe Observer
+	Log     *slog.Logger
+}
+
+// Open starts the lane, and the listener that hears of other instances' commits. Close stops them.
+func Open(ctx context.Context, pool *pgxpool.Pool, codec *Codec, keys *Keyring, o Options) *Postgres {
+	if o.Observe == nil {
+		o.Observe = func(int, time.Duration) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the caller's end must not cut a commit in half
+	s := &Postgres{pool: pool, codec: codec, keys: keys, inline: o.Inline, observe: o.Observe, wake: newWake(), stop: stop}
+	s.notifier = startNotifier(ctx, pool, s.wake, o.Log)
+	s.lane = startLane(ctx, s.writeBatch)
+	return s
+}
+
+// Close writes what was accepted, then stops. The pool stays open.
+func (s *Postgres) Close() {
+	s.lane.close()
+	s.stop()
+	s.notifier.wait()
+}
+
+// Append implements Log.
+func (s *Postgres) Append(ctx context.Context, m Metadata, writes ...Write) ([]Stream, error) {
+	batch, err := prepare(ctx, s.codec, s.keys, m, writes)
+	if err != nil {
+		return nil, err
+	}
+	if len(batch) > 0 {
+		if err := s.lane.submit(ctx, &commit{writes: batch, done: make(chan error, 1)}); err != nil {
+			return nil, err
+		}
+	}
+	return grown(writes, batch), nil
+}
+
+// prepare seals and encodes all new events. A stream without any is left out.
+func prepare(ctx context.Context, codec *Codec, keys *Keyring, m Metadata, writes []Write) ([]pending, error) {
+	batch := make([]pending, 0, len(writes))
+	for _, w := range writes {
+		if len(w.Events) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(batch, func(p pending) bool { return p.stream.ID == w.Stream.ID }) {
+			return nil, fmt.Errorf("eventstore: stream %s stands twice in one append", w.Stream.ID)
+		}
+		p, err := prepareStream(ctx, codec, keys, m, w)
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, p)
+	}
+	return batch, nil
+}
+
+func prepareStream(ctx context.Context, codec *Codec, keys *Keyring, m Metadata, w Write) (pending, error) {
+	p := pending{stream: w.Stream, rows: make([]row, len(w.Events))}
+	p.stream.Events = make([]Recorded, len(w.Stream.Events), len(w.Stream.Events)+len(w.Events))
+	copy(p.stream.Events, w.Stream.Events)
+	for i, event := range w.Events {
+		name, version, data, err := codec.Encode(event, keys.ForWriting(ctx, w.Stream.Org))
+		if err != nil {
+			return pending{}, err
+		}
+		metadata, err := json.Marshal(storedMetadata{EventVersion: version, Metadata: m})
+		if err != nil {
+			return pending{}, fmt.Errorf("encode metadata: %w", err)
+		}
+		p.rows[i] = row{name: name, data: data, metadata: metadata}
+		p.stream.Events = append(p.stream.Events, Recorded{
+			Org: w.Stream.Org, Stream: w.Stream.ID, Version: w.Stream.Version() + i + 1,
+			Type: name, Metadata: m, Event: event,
+		})
+	}
+	return p, nil
+}
+
+// grown answers every stream of the writes, with its new events.
+func grown(writes []Write, written []pending) []Stream {
+	streams := make([]Stream, len(writes))
+	for i, w := range writes {
+		streams[i] = w.Stream
+		for _, p := range written {
+			if p.stream.ID == w.Stream.ID {
+				streams[i] = p.stream
+			}
+		}
+	}
+	return streams
+}
+
+// storedMetadata is Metadata with what only the codec needs.
+type storedMetadata struct {
+	EventVersion int `json:"v"`
+	Metadata
+}
+
+const selectEvents = `SELECT position, org_id, stream_id, version, type, data, metadata, recorded_at, hash FROM events`
+
+// Load implements Log.
+func (s *Postgres) Load(ctx context.Context, org, stream uuid.UUID) (Stream, error) {
+	events, err := s.query(ctx, selectEvents+` WHERE stream_id = $1 AND org_id = $2 ORDER BY version`, [16]byte(stream), [16]byte(org))
+	if err != nil {
+		return Stream{}, fmt.Errorf("load stream %s: %w", stream, err)
+	}
+	return Stream{Org: org, ID: stream, Events: events}, nil
+}
+
+// Read implements Reader.
+func (s *Postgres) Read(ctx context.Context, q Query) ([]Recorded, error) {
+	sql, args := q.sql()
+	events, err := s.query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read after %d: %w", q.After, err)
+	}
+	return events, nil
+}
+
+func (q Query) sql() (string, []any) {
+	sql, args := selectEvents+` WHERE position > $1`, []any{q.After}
+	restrict := func(condition string, value any) {
+		args = append(args, value)
+		sql += fmt.Sprintf(" AND "+condition, len(args))
+	}
+	if q.Upto > 0 {
+		restrict("position <= $%d", q.Upto)
+	}
+	if q.Org != uuid.Nil {
+		restrict("org_id = $%d", [16]byte(q.Org))
+	}
+	if q.Streams != nil {
+		streams := make([][16]byte, len(q.Streams))
+		for i, id := range q.Streams {
+			streams[i] = id
+		}
+		restrict("stream_id = ANY($%d)", streams)
+	}
+	if q.Types != nil {
+		restrict("type = ANY($%d)", q.Types)
+	}
+	if !q.Since.IsZero() {
+		restrict("recorded_at >= $%d", q.Since)
+	}
+	sql += " ORDER BY position"
+	if q.Limit > 0 {
+		args = append(args, q.Limit)
+		sql += fmt.Sprintf(" LIMIT $%d", len(args))
+	}
+	return sql, args
+}
+
+// Head implements Reader.
+func (s *Postgres) Head(ctx context.Context) (int64, error) {
+	var position int64
+	err := s.pool.QueryRow(ctx, `SELECT coalesce(max(position), 0) FROM events`).Scan(&position)
+	if err != nil {
+		return 0, fmt.Errorf("read head: %w", err)
+	}
+	return position, nil
+}
+
+// Woken implements Reader.
+func (s *Postgres) Woken() <-chan struct{} { return s.wake.wait() }
+
+func (s *Postgres) query(ctx context.Context, sql string, args ...any) ([]Recorded, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	var batch []stored
+	var r stored
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{
+		&r.Position, (*[16]byte)(&r.Org), (*[16]byte)(&r.Stream), &r.Version, &r.Type, &r.data, &r.metadata, &r.At, &hash,
+	}, func() error {
+		if len(hash) != len(r.Hash) {
+			return &PoisonError{Position: r.Position, Err: fmt.Errorf("its hash has %d bytes", len(hash))}
+		}
+		r.At, r.Hash = r.At.UTC(), Hash(hash)
+		batch = append(batch, r)
+		r.data, r.metadata = nil, nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, s.codec, s.keys, batch)
+}
+
+// stored is an event as it stands in the table.
+type stored struct {
+	Recorded
+	data, metadata []byte
+}
+
+// open decodes stored events and unseals them, with one look-up for all keys.
+func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]Recorded, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	events := make([]decoded, len(batch))
+	var subjects []uuid.UUID
+	for i := range batch {
+		var m storedMetadata
+		if err := json.Unmarshal(batch[i].metadata, &m); err != nil {
+			return nil, &PoisonError{Position: batch[i].Position, Err: fmt.Errorf("decode metadata: %w", err)}
+		}
+		d, err := codec.decode(batch[i].Type, m.EventVersion, batch[i].data)
+		if err != nil {
+			return nil, &PoisonError{Position: batch[i].Position, Err: err}
+		}
+		batch[i].Metadata, events[i] = m.Metadata, d
+		subjects = append(subjects, d.entry.subjects(d.event.Elem())...)
+	}
+	known, err := keys.Keys(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	opened := make([]Recorded, len(batch))
+	for i, d := range events {
+		if err := d.unseal(known); err != nil {
+			return nil, err
+		}
+		opened[i] = batch[i].Recorded
+		opened[i].Event = d.event.Elem().Interface()
+	}
+	return opened, nil
+}
+
+// PoisonError reports an event that cannot be read or applied, now or on any retry.
+type PoisonError struct {
+	Position int64
+	Err      error
+}
+
+func (e *PoisonError) Error() string { return fmt.Sprintf("event %d: %v", e.Position, e.Err) }
+
+func (e *PoisonError) Unwrap() error { return e.Err }
+
+// LoadKeys implements KeyStore.
+func (k PostgresKeys) LoadKeys(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID][]byte, error) {
+	ids := make([][16]byte, len(subjects))
+	for i, id := range subjects {
+		ids[i] = id
+	}
+	rows, err := k.Pool.Query(ctx, `SELECT subject_id, wrapped FROM subject_keys WHERE subject_id = ANY($1)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[uuid.UUID][]byte, len(subjects))
+	var subject uuid.UUID
+	var wrapped []byte
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&subject), &wrapped}, func() error {
+		keys[subject] = wrapped
+		wrapped = nil
+		return nil
+	})
+	return keys, err
+}
+
+// PostgresKeys is the KeyStore on PostgreSQL.
+type PostgresKeys struct{ Pool *pgxpool.Pool }
+
+// CreateKey implements KeyStore.
+func (k PostgresKeys) CreateKey(ctx context.Context, org, subject uuid.UUID, wrapped []byte) ([]byte, error) {
+	_, err := k.Pool.Exec(ctx, `INSERT INTO subject_keys (subject_id, org_id, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		[16]byte(subject), [16]byte(org), wrapped)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := k.LoadKeys(ctx, []uuid.UUID{subject})
+	if err != nil {
+		return nil, err
+	}
+	if stored[subject] == nil {
+		return nil, errors.New("the key was erased while it was made")
+	}
+	return stored[subject], nil
+}

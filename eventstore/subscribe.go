@@ -1,0 +1,194 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// feedBatch is how many events are read at a time: enough for folding to pay, little enough to hold in memory.
+	feedBatch = 2000
+	// pollInterval is the safety net under the wake-ups.
+	pollInterval = 250 * time.Millisecond
+	// standbyInterval is how often an instance looks whether the one that does the work still does it.
+	standbyInterval = time.Second
+)
+
+// Handle is given committed events in position order. What it queues on w commits together with the checkpoint. It must
+// not do slow work: whoever comes next in the log waits for it.
+type Handle func(ctx context.Context, w *pgx.Batch, events []Recorded) error
+
+// Feed delivers every event once to a named subscriber, over restarts and over instances.
+type Feed struct {
+	Store *Postgres
+	Pool  *pgxpool.Pool
+	Log   *slog.Logger
+}
+
+// Run follows the log from the subscriber's checkpoint until ctx ends. Database trouble is waited out; an error of h, a
+// write of it that PostgreSQL refuses, or an unreadable event ends it with a *PoisonError, and the checkpoint stays
+// before that batch.
+//
+// Several instances may run the same name. The checkpoint's row lets one of them commit a batch; the others stand by
+// and take over when it makes no headway.
+func (f *Feed) Run(ctx context.Context, name string, h Handle) error {
+	for ctx.Err() == nil {
+		err := f.follow(ctx, name, h)
+		if poison, ok := errors.AsType[*PoisonError](err); ok {
+			return poison
+		}
+		if err != nil && ctx.Err() == nil {
+			f.Log.WarnContext(ctx, "a subscriber lost the database and will go on", "subscriber", name, "cause", err)
+			pause(ctx, retryAfter)
+		}
+	}
+	return nil
+}
+
+func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
+	at, err := f.checkpoint(ctx, name)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		woken := f.Store.Woken()
+		events, err := f.Store.Read(ctx, Query{After: at, Limit: feedBatch})
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			await(ctx, woken, pollInterval)
+			continue
+		}
+		b := &pgx.Batch{}
+		if err := h(ctx, b, events); err != nil {
+			if ctx.Err() != nil {
+				return nil // it gave up because it was asked to
+			}
+			return &PoisonError{Position: events[0].Position, Err: err}
+		}
+		to := events[len(events)-1].Position
+		moved, err := f.advance(ctx, name, at, to, b)
+		if isFault(err) {
+			return &PoisonError{Position: events[0].Position, Err: err}
+		}
+		if err != nil {
+			return fmt.Errorf("advance %s: %w", name, err)
+		}
+		if moved {
+			at = to
+			continue
+		}
+		if at, err = f.standby(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standby waits until the checkpoint stops moving although there is more to read, and answers where it stands.
+func (f *Feed) standby(ctx context.Context, name string) (int64, error) {
+	last, err := f.checkpoint(ctx, name)
+	for err == nil && ctx.Err() == nil {
+		pause(ctx, standbyInterval)
+		var at, head int64
+		if at, err = f.checkpoint(ctx, name); err != nil {
+			break
+		}
+		if head, err = f.Store.Head(ctx); err == nil && at == last && at < head {
+			return at, nil
+		}
+		last = at
+	}
+	return last, err
+}
+
+func (f *Feed) checkpoint(ctx context.Context, name string) (at int64, err error) {
+	err = f.Pool.QueryRow(ctx, `SELECT position FROM checkpoints WHERE name = $1`, name).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = f.Pool.Exec(ctx, `INSERT INTO checkpoints (name, position) VALUES ($1, 0) ON CONFLICT DO NOTHING`, name)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("checkpoint %s: %w", name, err)
+	}
+	return at, nil
+}
+
+// advance commits the checkpoint with what the handler queued; false, and nothing written, when another instance was
+// first. The checkpoint's row locks out a second instance until we commit.
+func (f *Feed) advance(ctx context.Context, name string, from, to int64, writes *pgx.Batch) (moved bool, err error) {
+	conn, err := f.Pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release() // closes the connection if the transaction is still open
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	b.Queue(`SET LOCAL idle_in_transaction_session_timeout = '10s'`) // a frozen instance must not hold the row for ever
+	b.Queue(`UPDATE checkpoints SET position = $3 WHERE name = $1 AND position = $2`, name, from, to).Exec(func(tag pgconn.CommandTag) error {
+		moved = tag.RowsAffected() == 1
+		return nil
+	})
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		return false, err
+	}
+	if !moved {
+		_, err := conn.Exec(ctx, "ROLLBACK")
+		return false, err
+	}
+	writes.Queue("COMMIT")
+	return true, conn.SendBatch(ctx, writes).Close()
+}
+
+// isFault reports an error that the statements themselves caused: bad data, a broken constraint, wrong SQL. Whatever
+// else goes wrong may go right on the next attempt.
+func isFault(err error) bool {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"22", "23", "42"}, answer.Code[:2])
+}
+
+func await(ctx context.Context, woken <-chan struct{}, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-woken:
+	case <-timer.C:
+	}
+}
+
+// Tail follows the log from a position until ctx ends, for those who keep no checkpoint: sockets and caches of this
+// instance. Database trouble is waited out; an unreadable event or an error of h ends it.
+func Tail(ctx context.Context, r Reader, after int64, log *slog.Logger, h func(context.Context, []Recorded) error) error {
+	for ctx.Err() == nil {
+		woken := r.Woken()
+		events, err := r.Read(ctx, Query{After: after, Limit: feedBatch})
+		if poison, ok := errors.AsType[*PoisonError](err); ok {
+			return poison
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				log.WarnContext(ctx, "following the log was interrupted", "cause", err)
+				pause(ctx, retryAfter)
+			}
+			continue
+		}
+		if len(events) == 0 {
+			await(ctx, woken, pollInterval)
+			continue
+		}
+		if err := h(ctx, events); err != nil {
+			return err
+		}
+		after = events[len(events)-1].Position
+	}
+	return nil
+}

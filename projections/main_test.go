@@ -1,0 +1,9 @@
+package projections_test
+
+import (
+	"testing"
+
+	"ticketd/adapters/postgres/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }

@@ -1,0 +1,314 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ticketd/domain"
+	"ticketd/domain/ticket"
+	"ticketd/eventstore"
+)
+
+// TicketRow is a ticket as lists and details show it.
+type TicketRow struct {
+	ID                ticket.ID
+	Org               domain.OrgID
+	Version           int
+	Number            int64
+	Title             string
+	Description       string
+	Status            ticket.Status
+	Priority          ticket.Level
+	Urgency           ticket.Level
+	Category          ticket.Category
+	Subcategory       string
+	Department        string
+	Tags              []string
+	CustomFields      map[string]any
+	SourceChannel     string
+	CreatedBy         domain.UserID
+	Assignee          domain.UserID // zero: nobody
+	Attachments       []ticket.Attachment
+	ResolutionSummary string
+	FirstResponseAt   *time.Time // the first public comment by somebody else than the creator
+	ResolvedAt        *time.Time
+	ClosedAt          *time.Time
+	LastActivityAt    time.Time
+	Comments          int // those everybody sees
+	InternalComments  int
+	Deleted           bool
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// Exists reports whether there is a ticket to show.
+func (t TicketRow) Exists() bool { return t.Version > 0 && !t.Deleted }
+
+// VisibleTo reports whether the actor may see the ticket.
+func (t TicketRow) VisibleTo(a domain.Actor) bool {
+	return t.Exists() && a.May(domain.ReadTickets, t.CreatedBy, t.Assignee)
+}
+
+// ApplyTicket folds one event into the row.
+func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
+	event, ok := r.Event.(ticket.Event)
+	if !ok {
+		return t
+	}
+	at := r.At
+	switch e := event.(type) {
+	case ticket.Opened:
+		t = TicketRow{
+			ID: ticket.ID{UUID: r.Stream}, Org: domain.OrgID{UUID: r.Org}, Number: e.Number, Title: e.Title, Description: e.Description,
+			Status: ticket.Open, Priority: e.Priority, Urgency: e.Urgency, Category: e.Category, Subcategory: e.Subcategory,
+			Department: e.Department, Tags: e.Tags, CustomFields: e.CustomFields, SourceChannel: e.SourceChannel,
+			CreatedBy: e.CreatedBy, CreatedAt: at,
+		}
+	case ticket.Edited:
+		t = t.edited(e)
+	case ticket.StatusChanged:
+		t = t.moved(e, at)
+	case ticket.Assigned:
+		t.Assignee = e.Assignee
+	case ticket.Unassigned:
+		t.Assignee = domain.UserID{}
+	case ticket.Commented:
+		t = t.commented(e, at)
+	case ticket.Attached:
+		t.Attachments = append(t.Attachments[:len(t.Attachments):len(t.Attachments)], e.Attachments...)
+	case ticket.Detached:
+		t.Attachments = ticket.Without(t.Attachments, e.FileID)
+	case ticket.Deleted:
+		t.Deleted = true
+	}
+	t.Version, t.UpdatedAt, t.LastActivityAt = r.Version, at, at
+	return t
+}
+
+func (t TicketRow) edited(e ticket.Edited) TicketRow {
+	set(&t.Title, e.Title)
+	set(&t.Description, e.Description)
+	set(&t.Priority, e.Priority)
+	set(&t.Urgency, e.Urgency)
+	set(&t.Category, e.Category)
+	set(&t.Subcategory, e.Subcategory)
+	set(&t.Department, e.Department)
+	set(&t.Tags, e.Tags)
+	set(&t.CustomFields, e.CustomFields)
+	return t
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func (t TicketRow) moved(e ticket.StatusChanged, at time.Time) TicketRow {
+	t.Status = e.To
+	set(&t.ResolutionSummary, e.ResolutionSummary)
+	switch e.To {
+	case ticket.Resolved:
+		t.ResolvedAt = &at
+	case ticket.Closed, ticket.Cancelled:
+		t.ClosedAt = &at
+	case ticket.New, ticket.Open, ticket.InProgress, ticket.Pending:
+		t.ResolvedAt, t.ClosedAt = nil, nil
+	}
+	return t
+}
+
+func (t TicketRow) commented(e ticket.Commented, at time.Time) TicketRow {
+	if e.Internal {
+		t.InternalComments++
+		return t
+	}
+	t.Comments++
+	if t.FirstResponseAt == nil && e.Author != t.CreatedBy {
+		t.FirstResponseAt = &at
+	}
+	return t
+}
+
+// Tickets is the tickets table. It implements eventstore.Inline.
+type Tickets struct{ pool *pgxpool.Pool }
+
+// NewTickets answers the table in this database.
+func NewTickets(pool *pgxpool.Pool) *Tickets { return &Tickets{pool: pool} }
+
+const writeTickets = `
+INSERT INTO tickets (` + ticketColumns + `)
+SELECT r.* FROM unnest(
+	$1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+	$13::json[], $14::json[], $15::text[], $16::uuid[], $17::uuid[], $18::json[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[],
+	$23::timestamptz[], $24::int[], $25::int[], $26::bool[], $27::timestamptz[], $28::timestamptz[]
+) AS r (` + ticketColumns + `)
+JOIN unnest($29::uuid[], $30::int[], $31::bytea[]) AS p (stream, last_version, last_hash) ON p.stream = r.id
+WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = p.stream AND e.version = p.last_version AND e.hash = p.last_hash)
+ON CONFLICT (id) DO UPDATE SET
+	version = excluded.version, title = excluded.title, description = excluded.description, status = excluded.status,
+	priority = excluded.priority, urgency = excluded.urgency, category = excluded.category, subcategory = excluded.subcategory,
+	department = excluded.department, tags = excluded.tags, custom_fields = excluded.custom_fields, assignee = excluded.assignee,
+	attachments = excluded.attachments, resolution_summary = excluded.resolution_summary,
+	first_response_at = excluded.first_response_at, resolved_at = excluded.resolved_at, closed_at = excluded.closed_at,
+	last_activity_at = excluded.last_activity_at, comments = excluded.comments, internal_comments = excluded.internal_comments,
+	deleted = excluded.deleted, updated_at = excluded.updated_at`
+
+const ticketColumns = `id, org_id, version, number, title, description, status, priority, urgency, category, subcategory, department,
+	tags, custom_fields, source_channel, created_by, assignee, attachments, resolution_summary, first_response_at, resolved_at, closed_at,
+	last_activity_at, comments, internal_comments, deleted, created_at, updated_at`
+
+// Queue implements eventstore.Inline.
+func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
+	var c ticketArrays
+	for _, s := range streams {
+		if s.Category() == "ticket" {
+			c.add(Fold(ApplyTicket, s.Events), s)
+		}
+	}
+	if len(c.ids) > 0 {
+		b.Queue(writeTickets, c.args()...)
+	}
+}
+
+// ticketArrays are the columns that writeTickets unnests.
+type ticketArrays struct {
+	proof
+	orgs, createdBy                                         [][16]byte
+	assignee                                                []*[16]byte
+	number                                                  []int64
+	title, description, status, priority, urgency, category []string
+	subcategory, department, sourceChannel, resolution      []string
+	tags, customFields, attachments                         []string
+	firstResponse, resolved, closed                         []*time.Time
+	lastActivity, created, updated                          []time.Time
+	comments, internal                                      []int32
+	deleted                                                 []bool
+}
+
+func (c *ticketArrays) add(t TicketRow, s eventstore.Stream) {
+	c.proof.add(s)
+	c.orgs, c.createdBy = append(c.orgs, t.Org.UUID), append(c.createdBy, t.CreatedBy.UUID)
+	c.assignee = append(c.assignee, optional(t.Assignee))
+	c.number = append(c.number, t.Number)
+	c.title, c.description = append(c.title, t.Title), append(c.description, t.Description)
+	c.status, c.priority = append(c.status, string(t.Status)), append(c.priority, string(t.Priority))
+	c.urgency, c.category = append(c.urgency, string(t.Urgency)), append(c.category, string(t.Category))
+	c.subcategory, c.department = append(c.subcategory, t.Subcategory), append(c.department, t.Department)
+	c.sourceChannel, c.resolution = append(c.sourceChannel, t.SourceChannel), append(c.resolution, t.ResolutionSummary)
+	c.tags = append(c.tags, jsonText(t.Tags, "[]"))
+	c.customFields = append(c.customFields, jsonText(t.CustomFields, "{}"))
+	c.attachments = append(c.attachments, jsonText(t.Attachments, "[]"))
+	c.firstResponse, c.resolved = append(c.firstResponse, t.FirstResponseAt), append(c.resolved, t.ResolvedAt)
+	c.closed = append(c.closed, t.ClosedAt)
+	c.lastActivity, c.created, c.updated = append(c.lastActivity, t.LastActivityAt), append(c.created, t.CreatedAt), append(c.updated, t.UpdatedAt)
+	c.comments, c.internal = append(c.comments, int32(t.Comments)), append(c.internal, int32(t.InternalComments)) //nolint:gosec // no stream holds 2^31 comments
+	c.deleted = append(c.deleted, t.Deleted)
+}
+
+func (c *ticketArrays) args() []any {
+	return []any{
+		c.ids, c.orgs, c.versions, c.number, c.title, c.description, c.status, c.priority, c.urgency, c.category, c.subcategory, c.department,
+		c.tags, c.customFields, c.sourceChannel, c.createdBy, c.assignee, c.attachments, c.resolution, c.firstResponse, c.resolved, c.closed,
+		c.lastActivity, c.comments, c.internal, c.deleted, c.created, c.updated,
+		c.ids, c.versions, c.hashes,
+	}
+}
+
+func optional(id domain.UserID) *[16]byte {
+	if id.IsZero() {
+		return nil
+	}
+	return (*[16]byte)(&id.UUID)
+}
+
+// jsonText answers the JSON of what came from JSON, which always marshals; empty for nil.
+func jsonText(value any, empty string) string {
+	text, err := json.Marshal(value)
+	if err != nil || string(text) == "null" {
+		return empty
+	}
+	return string(text)
+}
+
+// ErrNoTicket reports that the organization has no such ticket.
+var ErrNoTicket = ticket.ErrNotFound
+
+// Find answers one ticket by its id. ErrNoTicket when there is none in the organization.
+func (t *Tickets) Find(ctx context.Context, org domain.OrgID, id ticket.ID) (TicketRow, error) {
+	return t.one(ctx, `SELECT `+ticketColumns+` FROM tickets WHERE org_id = $1 AND id = $2 AND NOT deleted`, org, [16]byte(id.UUID))
+}
+
+// FindByNumber answers one ticket by its number. ErrNoTicket when there is none in the organization.
+func (t *Tickets) FindByNumber(ctx context.Context, org domain.OrgID, number int64) (TicketRow, error) {
+	return t.one(ctx, `SELECT `+ticketColumns+` FROM tickets WHERE org_id = $1 AND number = $2 AND NOT deleted`, org, number)
+}
+
+func (t *Tickets) one(ctx context.Context, sql string, org domain.OrgID, key any) (TicketRow, error) {
+	rows, err := t.pool.Query(ctx, sql, [16]byte(org.UUID), key)
+	if err != nil {
+		return TicketRow{}, fmt.Errorf("find ticket: %w", err)
+	}
+	row, err := pgx.CollectOneRow(rows, scanTicket)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return TicketRow{}, ErrNoTicket
+	}
+	if err != nil {
+		return TicketRow{}, fmt.Errorf("find ticket: %w", err)
+	}
+	return row, nil
+}
+
+// owners answers whose own each ticket is: its creator's and its assignee's. The ids come from the log, which holds every
+// organization; the notices made of them go to their own organization alone.
+func (t *Tickets) owners(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]domain.UserID, error) {
+	rows, err := t.pool.Query(ctx, `SELECT id, created_by, coalesce(assignee, created_by) FROM tickets WHERE id = ANY($1)`, raw(ids))
+	if err != nil {
+		return nil, fmt.Errorf("find owners: %w", err)
+	}
+	owners := make(map[uuid.UUID][]domain.UserID, len(ids))
+	var id uuid.UUID
+	var creator, assignee domain.UserID
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), (*[16]byte)(&creator.UUID), (*[16]byte)(&assignee.UUID)}, func() error {
+		owners[id] = []domain.UserID{creator, assignee}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find owners: %w", err)
+	}
+	return owners, nil
+}
+
+func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
+	var t TicketRow
+	var assignee *uuid.UUID
+	var tags, fields, attachments []byte
+	err := row.Scan(
+		(*[16]byte)(&t.ID.UUID), (*[16]byte)(&t.Org.UUID), &t.Version, &t.Number, &t.Title, &t.Description, &t.Status, &t.Priority, &t.Urgency,
+		&t.Category, &t.Subcategory, &t.Department, &tags, &fields, &t.SourceChannel, (*[16]byte)(&t.CreatedBy.UUID), &assignee, &attachments,
+		&t.ResolutionSummary, &t.FirstResponseAt, &t.ResolvedAt, &t.ClosedAt, &t.LastActivityAt, &t.Comments, &t.InternalComments, &t.Deleted,
+		&t.CreatedAt, &t.UpdatedAt,
+	)
+	if err != nil {
+		return t, err
+	}
+	if assignee != nil {
+		t.Assignee.UUID = *assignee
+	}
+	return t, errors.Join(unlessEmpty(tags, &t.Tags), unlessEmpty(fields, &t.CustomFields), unlessEmpty(attachments, &t.Attachments))
+}
+
+// unlessEmpty spares the decoder the two values that most tickets have.
+func unlessEmpty(text []byte, into any) error {
+	if string(text) == "[]" || string(text) == "{}" {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}

@@ -1,0 +1,155 @@
+package projections
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+	"ticketd/domain/ticket"
+	"ticketd/eventstore"
+)
+
+// The data of the ticket notices. Their names and fields are the wire contract's.
+type (
+	// TicketCreatedNotice is the data of ticket_created.
+	TicketCreatedNotice struct {
+		TicketID  uuid.UUID `json:"ticket_id"`
+		Number    int64     `json:"number"`
+		Title     string    `json:"title"`
+		Status    string    `json:"status"`
+		Priority  string    `json:"priority"`
+		Category  string    `json:"category"`
+		CreatedBy string    `json:"created_by"`
+		Timestamp string    `json:"timestamp"`
+	}
+
+	// TicketUpdatedNotice is the data of ticket_updated. Changed names the fields that are different now.
+	TicketUpdatedNotice struct {
+		TicketID  uuid.UUID `json:"ticket_id"`
+		Changed   []string  `json:"changed"`
+		UpdatedBy string    `json:"updated_by"`
+		Version   int       `json:"version"`
+		Deleted   bool      `json:"deleted,omitempty"`
+		Timestamp string    `json:"timestamp"`
+	}
+
+	// TicketStatusNotice is the data of ticket_status_update.
+	TicketStatusNotice struct {
+		TicketID  uuid.UUID `json:"ticket_id"`
+		Status    string    `json:"status"`
+		UpdatedBy string    `json:"updated_by"`
+		Timestamp string    `json:"timestamp"`
+	}
+
+	// TicketAssignedNotice is the data of ticket_assigned; assigned_to is null when nobody has the ticket any more.
+	TicketAssignedNotice struct {
+		TicketID   uuid.UUID  `json:"ticket_id"`
+		AssignedTo *uuid.UUID `json:"assigned_to"`
+		AssignedBy string     `json:"assigned_by"`
+		Timestamp  string     `json:"timestamp"`
+	}
+
+	// TicketCommentNotice is the data of ticket_comment_added.
+	TicketCommentNotice struct {
+		TicketID  uuid.UUID `json:"ticket_id"`
+		CommentID uuid.UUID `json:"comment_id"`
+		Author    string    `json:"author"`
+		Content   string    `json:"content"`
+		Internal  bool      `json:"internal"`
+		Timestamp string    `json:"timestamp"`
+	}
+)
+
+// Millis is how times are written on the wire: RFC 3339, UTC, milliseconds.
+const Millis = "2006-01-02T15:04:05.000Z07:00"
+
+// ticketNotices looks up whose tickets the events are about, once for all, and writes the notices.
+func (n *Notices) ticketNotices(ctx context.Context, events []eventstore.Recorded) ([]Notice, error) {
+	var ids []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	for _, r := range events {
+		if _, ok := r.Event.(ticket.Event); ok && !seen[r.Stream] {
+			seen[r.Stream] = true
+			ids = append(ids, r.Stream)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	owners, err := n.Tickets.owners(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var notices []Notice
+	for _, r := range events {
+		event, ok := r.Event.(ticket.Event)
+		if !ok {
+			continue
+		}
+		notice := Notice{
+			Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream, Protocol: "ticket",
+			Needs: domain.ReadTickets, Owners: owners[r.Stream],
+		}
+		notice.describe(event, r)
+		notices = append(notices, notice)
+	}
+	return notices, nil
+}
+
+func (n *Notice) describe(event ticket.Event, r eventstore.Recorded) {
+	at, by := r.At.Format(Millis), r.Metadata.Actor.Person().String()
+	changed := func(fields ...string) {
+		n.Type = "ticket_updated"
+		n.Data = TicketUpdatedNotice{TicketID: r.Stream, Changed: fields, UpdatedBy: by, Version: r.Version, Timestamp: at}
+	}
+	switch e := event.(type) {
+	case ticket.Opened:
+		n.Type = "ticket_created"
+		n.Data = TicketCreatedNotice{
+			TicketID: r.Stream, Number: e.Number, Title: e.Title, Status: string(ticket.Open), Priority: string(e.Priority),
+			Category: string(e.Category), CreatedBy: e.CreatedBy.String(), Timestamp: at,
+		}
+	case ticket.Edited:
+		changed(editedFields(e)...)
+	case ticket.StatusChanged:
+		n.Type = "ticket_status_update"
+		n.Data = TicketStatusNotice{TicketID: r.Stream, Status: string(e.To), UpdatedBy: by, Timestamp: at}
+	case ticket.Assigned:
+		n.Type = "ticket_assigned"
+		n.Data = TicketAssignedNotice{TicketID: r.Stream, AssignedTo: &e.Assignee.UUID, AssignedBy: by, Timestamp: at}
+	case ticket.Unassigned:
+		n.Type = "ticket_assigned"
+		n.Data = TicketAssignedNotice{TicketID: r.Stream, AssignedBy: by, Timestamp: at}
+	case ticket.Commented:
+		n.Type = "ticket_comment_added"
+		n.Data = TicketCommentNotice{
+			TicketID: r.Stream, CommentID: e.CommentID, Author: e.Author.String(), Content: e.Content, Internal: e.Internal, Timestamp: at,
+		}
+		if e.Internal {
+			n.Needs = domain.CommentInternally
+		}
+	case ticket.Attached, ticket.Detached:
+		changed("attachments")
+	case ticket.Deleted:
+		n.Type = "ticket_updated"
+		n.Data = TicketUpdatedNotice{TicketID: r.Stream, Changed: []string{"deleted"}, UpdatedBy: by, Version: r.Version, Deleted: true, Timestamp: at}
+	}
+}
+
+func editedFields(e ticket.Edited) []string {
+	var fields []string
+	for _, f := range []struct {
+		name    string
+		changed bool
+	}{
+		{"title", e.Title != nil}, {"description", e.Description != nil}, {"priority", e.Priority != nil}, {"urgency", e.Urgency != nil},
+		{"category", e.Category != nil}, {"subcategory", e.Subcategory != nil}, {"department", e.Department != nil},
+		{"tags", e.Tags != nil}, {"custom_fields", e.CustomFields != nil},
+	} {
+		if f.changed {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}

@@ -14,21 +14,14 @@ ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /ticketd ./cmd/ticketd
 
 FROM debian:bookworm-slim
-# What reads files: images and scans, recordings, PDFs; and the certificates of the vendors.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates tzdata tesseract-ocr ffmpeg poppler-utils \
-    && rm -rf /var/lib/apt/lists/* \
-    && groupadd --gid 10001 ticketd \
+RUN groupadd --gid 10001 ticketd \
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin ticketd \
     && install -d -o 10001 -g 10001 -m 0700 /data
 COPY --from=build /ticketd /usr/local/bin/ticketd
-# ai_config.yaml is found in the working directory.
-WORKDIR /etc/ticketd
-COPY ai_config.yam[l] ./
 ENV DATA_DIR=/data
 VOLUME /data
 USER 10001:10001
-EXPOSE 8000 8001
+EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["ticketd", "health"]
 ENTRYPOINT ["ticketd"]
 CMD ["serve"]

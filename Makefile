@@ -7,7 +7,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Install what is missing: PostgreSQL's programs and the documentation's script
+setup: ## Install what is missing: PostgreSQL, curl, a C compiler for the race detector, Redoc's script
 	@scripts/setup
 
 .PHONY: build
@@ -15,7 +15,7 @@ build: setup ## Build bin/ticketd
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ticketd ./cmd/ticketd
 
 .PHONY: run
-run: build ## Build and serve on :8000 (API) and :8001 (MCP)
+run: build ## Build, start and print a tour: API, WebSocket and docs on :8000
 	@exec bin/ticketd serve
 
 .PHONY: check

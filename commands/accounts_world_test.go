@@ -70,7 +70,11 @@ func (l *meetingLog) Append(ctx context.Context, m eventstore.Metadata, writes .
 		close(l.met)
 	}
 	l.mu.Unlock()
-	<-l.met
+	select {
+	case <-l.met:
+	case <-time.After(5 * time.Second): // somebody was refused before they came here: fail rather than hang
+		return nil, errBroken
+	}
 	return l.Log.Append(ctx, m, writes...)
 }
 

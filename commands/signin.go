@@ -33,7 +33,8 @@ type SignedIn struct {
 // request's organization and actor are not looked at. It takes the same steps for a name that nobody has. Errors:
 // ErrBadCredentials.
 func (a Accounts) SignIn(ctx context.Context, r Request, name, password string) (SignedIn, error) {
-	claimed, err := a.logins.State(ctx, domain.DirectoryOrg, a.names.StreamID(user.NormalizeUsername(name)))
+	normal := user.NormalizeUsername(name) // as an email address normalizes, too
+	claimed, err := a.logins.State(ctx, domain.DirectoryOrg, a.names.StreamID(normal))
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -167,3 +167,11 @@ func TestSignOut(t *testing.T) {
 	_, err = w.Refresh(t.Context(), commands.Request{}, in.RefreshToken)
 	require.ErrorIs(t, err, session.ErrRevoked)
 }
+
+// Signing in does not know which of the two a name is.
+func TestUsernamesAndEmailAddressesNormalizeAlike(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ann", " Ann@Example.org ", "ÄNNCHEN", ""} {
+		require.Equal(t, user.NormalizeUsername(name), user.NormalizeEmail(name))
+	}
+}

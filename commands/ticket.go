@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -103,7 +104,7 @@ func references(cmd ticket.Command) (attachments []ticket.Attachment, assignee d
 		attachments = c.Attachments
 	case ticket.Attach:
 		attachments = c.Attachments
-	case ticket.ChangeStatus, ticket.Detach, ticket.Delete: // they point at nothing
+	case ticket.ChangeStatus, ticket.Release, ticket.Detach, ticket.Delete: // they point at nothing
 	}
 	return attachments, assignee
 }
@@ -112,9 +113,11 @@ func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, attachments [
 	if len(attachments) == 0 {
 		return nil
 	}
-	ids := make([]domain.FileID, len(attachments))
-	for i, a := range attachments {
-		ids[i] = a.FileID
+	var ids []domain.FileID
+	for _, a := range attachments {
+		if !slices.Contains(ids, a.FileID) {
+			ids = append(ids, a.FileID)
+		}
 	}
 	missing, err := t.files.Missing(ctx, org, ids)
 	if err != nil {

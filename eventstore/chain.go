@@ -21,8 +21,8 @@ func link(prev Hash, org, stream uuid.UUID, version int, storedName string, at t
 	input = append(input, prev[:]...)
 	input = append(input, org[:]...)
 	input = append(input, stream[:]...)
-	input = binary.BigEndian.AppendUint64(input, uint64(version))        //nolint:gosec // versions count from 1
-	input = binary.BigEndian.AppendUint64(input, uint64(at.UnixMicro())) //nolint:gosec // the bits matter, not the sign
+	input = binary.BigEndian.AppendUint64(input, uint64(version)) //nolint:gosec // versions count from 1
+	input = binary.BigEndian.AppendUint64(input, uint64(at.UnixMicro()))
 	for _, part := range [][]byte{[]byte(storedName), data, metadata} {
 		input = binary.BigEndian.AppendUint64(input, uint64(len(part)))
 		input = append(input, part...)

@@ -23,7 +23,7 @@ func (m *Memory) Stored(f func(r Recorded, data, metadata []byte)) {
 
 // Erase deletes a person's key.
 func (m *Memory) Erase(person uuid.UUID) {
-	keys := m.keys.store.(*memoryKeys) //nolint:errcheck // NewMemory makes no other
+	keys := m.keys.store.(*memoryKeys)
 	keys.mu.Lock()
 	delete(keys.wrapped, person)
 	keys.mu.Unlock()

@@ -73,11 +73,6 @@ func startLane(ctx context.Context, write func(context.Context, []*commit)) *lan
 // submit waits until the commit is decided. When ctx ends first the commit may still happen.
 func (l *lane) submit(ctx context.Context, c *commit) error {
 	select {
-	case <-l.closed:
-		return errClosed
-	default:
-	}
-	select {
 	case l.in <- c:
 	case <-l.closed:
 		return errClosed
@@ -272,7 +267,7 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	for nth, c := range batch {
 		for _, p := range c.writes {
 			p.stamp(now)
-			cols.add(int32(nth), p) //nolint:gosec // at most maxBatch
+			cols.add(int32(nth), p)
 			streams = append(streams, p.stream)
 		}
 	}

@@ -99,7 +99,9 @@ func open(t *testing.T, pool *pgxpool.Pool, o eventstore.Options) instance {
 // another opens a second instance on the same database, with a pool of its own.
 func another(t *testing.T, first *pgxpool.Pool) instance {
 	t.Helper()
-	pool, err := pgxpool.NewWithConfig(t.Context(), first.Config())
+	config := first.Config()
+	config.ConnConfig.RuntimeParams["application_name"] = "another"
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return open(t, pool, eventstore.Options{})

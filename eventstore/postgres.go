@@ -264,12 +264,12 @@ func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]R
 		return nil, err
 	}
 	opened := make([]Recorded, len(batch))
-	for i, d := range events {
-		if err := d.unseal(known); err != nil {
+	for i, s := range batch {
+		if err := events[i].unseal(known); err != nil {
 			return nil, err
 		}
-		opened[i] = batch[i].Recorded
-		opened[i].Event = d.event.Elem().Interface()
+		opened[i] = s.Recorded
+		opened[i].Event = events[i].event.Elem().Interface()
 	}
 	return opened, nil
 }

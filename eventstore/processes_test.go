@@ -30,7 +30,7 @@ const (
 	processes      = 2
 	writers        = 16
 	sharedStreams  = 200
-	appendsEach    = 150
+	appendsEach    = 60
 	eventsExpected = processes * writers * appendsEach
 )
 

@@ -77,7 +77,7 @@ func jsonName(f reflect.StructField) string {
 }
 
 func (f personalField) subjectOf(event reflect.Value) uuid.UUID {
-	id, _ := event.FieldByIndex(f.subject).Interface().(uuid.UUID)
+	id, _ := reflect.TypeAssert[uuid.UUID](event.FieldByIndex(f.subject))
 	return id
 }
 
@@ -175,7 +175,7 @@ func (f personalField) open(field reflect.Value, key cipher.AEAD, subject uuid.U
 		field.SetString(string(plain))
 		return
 	}
-	fields, _ := field.Interface().(map[string]any)
+	fields, _ := reflect.TypeAssert[map[string]any](field)
 	text, isSealed := fields[sealedMap].(string)
 	if !isSealed || len(fields) != 1 {
 		return

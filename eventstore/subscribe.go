@@ -42,10 +42,13 @@ type Feed struct {
 func (f *Feed) Run(ctx context.Context, name string, h Handle) error {
 	for ctx.Err() == nil {
 		err := f.follow(ctx, name, h)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // a handler that gave up because it was asked to has met no poison
+		}
 		if poison, ok := errors.AsType[*PoisonError](err); ok {
 			return poison
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			f.Log.WarnContext(ctx, "a subscriber lost the database and will go on", "subscriber", name, "cause", err)
 			pause(ctx, retryAfter)
 		}
@@ -70,9 +73,6 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 		}
 		b := &pgx.Batch{}
 		if err := h(ctx, b, events); err != nil {
-			if ctx.Err() != nil {
-				return nil // it gave up because it was asked to
-			}
 			return &PoisonError{Position: events[0].Position, Err: err}
 		}
 		to := events[len(events)-1].Position

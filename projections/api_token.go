@@ -66,7 +66,7 @@ type APITokens struct{ pool *pgxpool.Pool }
 // NewAPITokens answers the table in this database.
 func NewAPITokens(pool *pgxpool.Pool) *APITokens { return &APITokens{pool: pool} }
 
-const apiTokenColumns = `id, org_id, user_id, name, hash, expires_at, revoked, created_at`
+const apiTokenColumns = `id, org_id, user_id, name, hash, expires_at, revoked, created_at` //nolint:gosec // names of columns are no credentials
 
 const writeAPITokens = `
 INSERT INTO api_tokens (` + apiTokenColumns + `)

@@ -266,6 +266,23 @@ func (t *Tickets) one(ctx context.Context, sql string, org domain.OrgID, key any
 	return row, nil
 }
 
+// OpenOf answers the open tickets that a member has, the newest first, at most limit of them.
+func (t *Tickets) OpenOf(ctx context.Context, org domain.OrgID, assignee domain.UserID, limit int) ([]ticket.ID, error) {
+	rows, err := t.pool.Query(ctx, `
+		SELECT id FROM tickets WHERE org_id = $1 AND assignee = $2 AND NOT deleted AND status NOT IN ('resolved', 'closed', 'cancelled')
+		ORDER BY created_at DESC, id DESC LIMIT $3`, [16]byte(org.UUID), [16]byte(assignee.UUID), limit)
+	if err != nil {
+		return nil, fmt.Errorf("find a member's tickets: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id ticket.ID, err error) {
+		return id, row.Scan((*[16]byte)(&id.UUID))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find a member's tickets: %w", err)
+	}
+	return ids, nil
+}
+
 // owners answers whose own each ticket is: its creator's and its assignee's. The ids come from the log, which holds every
 // organization; the notices made of them go to their own organization alone.
 func (t *Tickets) owners(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]domain.UserID, error) {

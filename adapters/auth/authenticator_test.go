@@ -28,11 +28,11 @@ var (
 )
 
 var (
-	secret = []byte("a secret of at least 32 characters")
-	acme   = domain.OrgID{UUID: uuid.UUID{15: 1}}
-	ann    = domain.UserID{UUID: uuid.UUID{15: 2}}
-	bob    = domain.UserID{UUID: uuid.UUID{15: 3}}
-	login  = uuid.UUID{15: 4}
+	secret   = []byte("a secret of at least 32 characters")
+	acme     = domain.OrgID{UUID: uuid.UUID{15: 1}}
+	ann      = domain.UserID{UUID: uuid.UUID{15: 2}}
+	bob      = domain.UserID{UUID: uuid.UUID{15: 3}}
+	signedIn = uuid.UUID{15: 4}
 
 	errDown = errors.New("the database is down")
 )
@@ -141,12 +141,12 @@ func (s *tables) FindByHash(_ context.Context, hash string) (projections.APIToke
 func TestAnAccessToken(t *testing.T) {
 	t.Parallel()
 	w := newGate()
-	token := w.issue(t, login)
+	token := w.issue(t, signedIn)
 	caller, err := w.Authenticate(t.Context(), token)
 	require.NoError(t, err)
 	require.Equal(t, domain.Caller{
 		Actor: domain.Actor{Type: domain.ByUser, ID: ann.UUID, User: ann, Role: domain.Support}, // not the role it was issued with
-		Org:   acme, Session: login, Expires: w.now().Add(time.Hour).Truncate(time.Second),
+		Org:   acme, Session: signedIn, Expires: w.now().Add(time.Hour).Truncate(time.Second),
 	}, caller)
 	w.pass(time.Hour)
 	_, err = w.Authenticate(t.Context(), token)
@@ -192,7 +192,7 @@ func TestOnlyActiveMembersGetIn(t *testing.T) {
 		"unknown":              {acme, domain.UserID{UUID: uuid.UUID{15: 99}}},
 		"another organization": {domain.OrgID{UUID: uuid.UUID{15: 98}}, ann},
 	} {
-		token, _, err := w.tokens.Issue(c.org, c.id, domain.Admin, login)
+		token, _, err := w.tokens.Issue(c.org, c.id, domain.Admin, signedIn)
 		require.NoError(t, err)
 		_, err = w.Authenticate(t.Context(), token)
 		require.ErrorIs(t, err, user.ErrInactive, name)
@@ -206,7 +206,7 @@ func TestTheHotPathAsksNoDatabase(t *testing.T) {
 	t.Parallel()
 	w := newGate()
 	w.tables.setToken("ai_dev_good", projections.APITokenRow{Org: acme, User: ann, ExpiresAt: w.now().Add(time.Hour)})
-	token := w.issue(t, login)
+	token := w.issue(t, signedIn)
 	for range 10 {
 		for _, bearer := range []string{token, "ai_dev_good"} {
 			_, err := w.Authenticate(t.Context(), bearer)
@@ -223,7 +223,7 @@ func TestTheHotPathAsksNoDatabase(t *testing.T) {
 func TestEventsChangeWhatACallerMay(t *testing.T) {
 	t.Parallel()
 	w := newGate()
-	token := w.issue(t, login)
+	token := w.issue(t, signedIn)
 	role := func() domain.Role {
 		t.Helper()
 		caller, err := w.Authenticate(t.Context(), token)
@@ -267,7 +267,7 @@ func TestARevokedAPITokenIsForgotten(t *testing.T) {
 func TestAnAnswerOvertakenByItsEventIsNotKept(t *testing.T) {
 	t.Parallel()
 	w := newGate()
-	token := w.issue(t, login)
+	token := w.issue(t, signedIn)
 	w.tables.meantime = func() {
 		w.tables.set(ann, projections.Account{Role: domain.Support, Status: user.StatusInactive})
 		w.happened(t, ann.UUID, user.Deactivated{})
@@ -295,8 +295,8 @@ func TestAnAnswerOvertakenByItsEventIsNotKept(t *testing.T) {
 func TestARevokedSessionIsOverAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newGate()
-	ended, other := w.issue(t, login), w.issue(t, uuid.UUID{15: 5})
-	w.happened(t, login, session.Revoked{Reason: "signed out"})
+	ended, other := w.issue(t, signedIn), w.issue(t, uuid.UUID{15: 5})
+	w.happened(t, signedIn, session.Revoked{Reason: "signed out"})
 	_, err := w.Authenticate(t.Context(), ended)
 	require.ErrorIs(t, err, session.ErrRevoked)
 	_, err = w.Authenticate(t.Context(), other)
@@ -316,11 +316,11 @@ func TestAnInstanceThatStartsLearnsWhichSessionsEnded(t *testing.T) {
 	w, log := newGate(), eventstore.NewMemory(catalog.Codec)
 	w.clock.Store(time.Now().UnixNano()) // the log has a clock of its own
 	_, err := log.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{
-		Stream: eventstore.Stream{Org: acme.UUID, ID: login}, Events: []any{session.Started{UserID: ann}, session.Revoked{}},
+		Stream: eventstore.Stream{Org: acme.UUID, ID: signedIn}, Events: []any{session.Started{UserID: ann}, session.Revoked{}},
 	})
 	require.NoError(t, err)
 	require.NoError(t, w.LoadRevoked(t.Context(), log))
-	_, err = w.Authenticate(t.Context(), w.issue(t, login))
+	_, err = w.Authenticate(t.Context(), w.issue(t, signedIn))
 	require.ErrorIs(t, err, session.ErrRevoked)
 
 	later := newGate()
@@ -340,7 +340,7 @@ func TestADatabaseThatIsDownIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	w := newGate()
 	w.tables.down = true
-	for _, bearer := range []string{w.issue(t, login), "ai_dev_good"} {
+	for _, bearer := range []string{w.issue(t, signedIn), "ai_dev_good"} {
 		_, err := w.Authenticate(t.Context(), bearer)
 		require.ErrorIs(t, err, errDown)
 		require.Equal(t, domain.Internal, domain.KindOf(err))
@@ -351,7 +351,7 @@ func TestManyCallersAndEventsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newGate()
 	w.tables.setToken("ai_dev_good", projections.APITokenRow{Org: acme, User: ann, ExpiresAt: w.now().Add(time.Hour)})
-	token := w.issue(t, login)
+	token := w.issue(t, signedIn)
 	var all errgroup.Group
 	for range 8 {
 		all.Go(func() error {
@@ -374,7 +374,7 @@ func TestManyCallersAndEventsAtOnce(t *testing.T) {
 
 func BenchmarkAuthenticate(b *testing.B) {
 	w := newGate()
-	token := w.issue(b, login)
+	token := w.issue(b, signedIn)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := w.Authenticate(b.Context(), token); err != nil {

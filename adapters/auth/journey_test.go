@@ -102,7 +102,7 @@ func TestTheJourneyOfAMember(t *testing.T) {
 	require.NoError(t, err)
 	_, err = i.accounts.AcceptInvitation(t.Context(), commands.Request{}, invitation, commands.Joining{Username: "bob", Password: "correct horse"})
 	require.NoError(t, err)
-	signedIn, bobsToken := i.signIn(t, "bob")
+	in, bobsToken := i.signIn(t, "bob")
 	bob, err := i.authenticator.Authenticate(t.Context(), bobsToken)
 	require.NoError(t, err)
 	byBob := commands.Request{Org: bob.Org, By: bob.Actor}
@@ -112,7 +112,7 @@ func TestTheJourneyOfAMember(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, bobID, byProgram.User)
 
-	require.NoError(t, i.accounts.SignOut(t.Context(), byBob, signedIn.Session))
+	require.NoError(t, i.accounts.SignOut(t.Context(), byBob, in.Session))
 	i.refused(t, bobsToken, session.ErrRevoked)
 	_, err = i.accounts.RevokeToken(t.Context(), byBob, byProgram.ID)
 	require.NoError(t, err)

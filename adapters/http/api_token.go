@@ -51,8 +51,8 @@ func tokenIn(stream eventstore.Stream, id uuid.UUID) APIToken {
 }
 
 type newAPITokenAnswer struct {
-	EventPosition int64  `header:"X-Event-Position"`
-	CacheControl  string `header:"Cache-Control"`
+	EventPosition Position `header:"X-Event-Position"`
+	CacheControl  string   `header:"Cache-Control"`
 	Body          NewAPIToken
 }
 
@@ -69,7 +69,7 @@ func (s *Server) createAPIToken(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return &newAPITokenAnswer{
-		EventPosition: stream.Position(), CacheControl: "no-store", Body: NewAPIToken{APIToken: tokenIn(stream, id), Token: token},
+		EventPosition: positionOf(stream), CacheControl: "no-store", Body: NewAPIToken{APIToken: tokenIn(stream, id), Token: token},
 	}, nil
 }
 
@@ -92,7 +92,7 @@ type APITokenID struct {
 }
 
 type apiTokenAnswer struct {
-	EventPosition int64 `header:"X-Event-Position"`
+	EventPosition Position `header:"X-Event-Position"`
 	Body          APIToken
 }
 
@@ -116,7 +116,7 @@ func (s *Server) renameAPIToken(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &apiTokenAnswer{EventPosition: stream.Position(), Body: tokenIn(stream, in.ID)}, nil
+	return &apiTokenAnswer{EventPosition: positionOf(stream), Body: tokenIn(stream, in.ID)}, nil
 }
 
 func (s *Server) revokeAPIToken(ctx context.Context, in *APITokenID) (*DeletedAnswer, error) {
@@ -124,5 +124,5 @@ func (s *Server) revokeAPIToken(ctx context.Context, in *APITokenID) (*DeletedAn
 	if err != nil {
 		return nil, err
 	}
-	return &DeletedAnswer{EventPosition: stream.Position()}, nil
+	return &DeletedAnswer{EventPosition: positionOf(stream)}, nil
 }

@@ -36,8 +36,8 @@ func renderComment(c projections.CommentRow, people map[domain.UserID]projection
 }
 
 type commentAnswer struct {
-	ETag          string `header:"ETag" doc:"Of the ticket."`
-	EventPosition int64  `header:"X-Event-Position"`
+	ETag          string   `header:"ETag" doc:"Of the ticket."`
+	EventPosition Position `header:"X-Event-Position"`
 	Body          TicketComment
 }
 
@@ -65,7 +65,7 @@ func (s *Server) addComment(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	answer := &commentAnswer{ETag: etag(stream.Version()), EventPosition: stream.Position()}
+	answer := &commentAnswer{ETag: etag(stream.Version()), EventPosition: positionOf(stream)}
 	for _, row := range projections.CommentsOf(stream.Events) {
 		if row.ID == id {
 			answer.Body = renderComment(row, people)

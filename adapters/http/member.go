@@ -58,7 +58,7 @@ func (s *Server) inviteMember(ctx context.Context, in *struct {
 	}
 },
 ) (*struct {
-	EventPosition int64 `header:"X-Event-Position"`
+	EventPosition Position `header:"X-Event-Position"`
 	Body          Invitation
 }, error,
 ) {
@@ -68,7 +68,7 @@ func (s *Server) inviteMember(ctx context.Context, in *struct {
 	}
 	answer := answerUser(stream)
 	return &struct {
-		EventPosition int64 `header:"X-Event-Position"`
+		EventPosition Position `header:"X-Event-Position"`
 		Body          Invitation
 	}{answer.EventPosition, Invitation{User: answer.Body, Token: token, AcceptURL: "/api/v1/invitations/accept/" + token}}, nil
 }
@@ -113,7 +113,7 @@ func (s *Server) removeMember(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &DeletedAnswer{EventPosition: stream.Position()}, nil
+	return &DeletedAnswer{EventPosition: positionOf(stream)}, nil
 }
 
 func (s *Server) acceptInvitation(ctx context.Context, in *struct {

@@ -15,6 +15,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/eventstore"
 )
 
 type contextKey int
@@ -175,6 +176,16 @@ func (h IfMatch) version(ctx context.Context) (int, error) {
 		return 0, newProblem(ctx, nethttp.StatusPreconditionFailed, "version_mismatch", `If-Match is no ETag of ours; they look like "3".`)
 	}
 	return version, nil
+}
+
+// Position is where in the log a write ended. An empty one, as reads answer it, sends no header.
+type Position string
+
+func positionOf(s eventstore.Stream) Position { return Position(strconv.FormatInt(s.Position(), 10)) }
+
+// Schema implements huma.SchemaProvider.
+func (Position) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
 }
 
 func etag(version int) string { return `"` + strconv.Itoa(version) + `"` }

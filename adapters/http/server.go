@@ -38,9 +38,10 @@ type Issuer interface {
 
 // Deps is what the routes work with.
 type Deps struct {
-	Accounts commands.Accounts
-	Tickets  commands.Tickets
-	Log      eventstore.Log
+	Accounts      commands.Accounts
+	Tickets       commands.Tickets
+	Organizations commands.Organizations
+	Log           eventstore.Log
 
 	TicketRows  *projections.Tickets
 	CommentRows *projections.Comments
@@ -92,6 +93,7 @@ func New(c Config, d Deps) *Server {
 	s.systemRoutes()
 	s.authRoutes()
 	s.userRoutes()
+	s.organizationRoutes()
 	s.memberRoutes()
 	s.apiTokenRoutes()
 	s.ticketRoutes()

@@ -53,9 +53,9 @@ type createTicketBody struct {
 // TicketAnswer is one ticket.
 type TicketAnswer struct {
 	Status        int
-	ETag          string `header:"ETag"`
-	Location      string `header:"Location"`
-	EventPosition int64  `header:"X-Event-Position"`
+	ETag          string   `header:"ETag"`
+	Location      string   `header:"Location"`
+	EventPosition Position `header:"X-Event-Position"`
 	Body          Ticket
 }
 
@@ -96,7 +96,7 @@ func userID(id *uuid.UUID) domain.UserID {
 func (s *Server) answerTicket(ctx context.Context, stream eventstore.Stream) (*TicketAnswer, error) {
 	answer, err := s.showTicket(ctx, projections.Fold(projections.ApplyTicket, stream.Events))
 	if err == nil {
-		answer.EventPosition = stream.Position()
+		answer.EventPosition = positionOf(stream)
 	}
 	return answer, err
 }
@@ -226,12 +226,12 @@ func (s *Server) deleteTicket(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &DeletedAnswer{EventPosition: stream.Position()}, nil
+	return &DeletedAnswer{EventPosition: positionOf(stream)}, nil
 }
 
 // DeletedAnswer says that something is gone.
 type DeletedAnswer struct {
-	EventPosition int64 `header:"X-Event-Position"`
+	EventPosition Position `header:"X-Event-Position"`
 }
 
 func (s *Server) setStatus(ctx context.Context, in *struct {

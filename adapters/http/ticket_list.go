@@ -119,7 +119,7 @@ func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTi
 		}}
 	}
 	if more {
-		answer.Link = in.next(page, rows[len(rows)-1])
+		answer.Link = in.next(ctx, page, rows[len(rows)-1])
 	}
 	return answer, nil
 }
@@ -180,12 +180,26 @@ func (in *listTicketsInput) filter(ctx context.Context) (projections.TicketFilte
 	if f.Category, err = oneOf(ctx, "category", in.Category, ticket.Categories); err != nil {
 		return f, err
 	}
+	if err = in.checkTexts(ctx); err != nil {
+		return f, err
+	}
 	f.Assignee.UUID, f.CreatedBy.UUID = parsed(in.AssignedTo), parsed(in.CreatedBy)
 	if in.HasAttachments != "" {
 		has := in.HasAttachments == "true"
 		f.HasAttachment = &has
 	}
 	return f, nil
+}
+
+// checkTexts refuses what PostgreSQL takes for no text. No ticket holds such.
+func (in *listTicketsInput) checkTexts(ctx context.Context) error {
+	for _, f := range []struct{ name, text string }{{"q", in.Query}, {"department", in.Department}, {"tag", in.Tag}} {
+		if !domain.Storable(f.text) {
+			return newProblem(ctx, nethttp.StatusUnprocessableEntity, "", f.name+" holds characters that are not text.",
+				ProblemField{Location: "query." + f.name, Message: "not text"})
+		}
+	}
+	return nil
 }
 
 // parsed reads an id whose form huma has checked.
@@ -216,10 +230,10 @@ func oneOf[S ~string](ctx context.Context, name string, given []string, allowed 
 }
 
 // next answers the Link header of the page after this one.
-func (in *listTicketsInput) next(p projections.TicketPage, last projections.TicketRow) string {
+func (in *listTicketsInput) next(ctx context.Context, p projections.TicketPage, last projections.TicketRow) string {
 	q := in.url.Query()
 	switch {
-	case in.Page > 0 || in.Size > 0:
+	case in.enveloped(ctx): // on the slash alias the page in the address makes one of it, too
 		q.Set("page", strconv.Itoa(p.Offset/max(p.Limit-1, 1)+2))
 	case p.Order != (projections.TicketOrder{}) || in.Offset > 0:
 		q.Set("offset", strconv.Itoa(p.Offset+p.Limit-1))
@@ -239,6 +253,9 @@ func parseCursor(cursor string) (projections.TicketCursor, error) {
 	if err != nil || len(place) != 24 {
 		return projections.TicketCursor{}, fmt.Errorf("cursor %q: %w", cursor, errBadCursor)
 	}
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(place))) //nolint:gosec // the bits matter, not the sign
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(place))).UTC() //nolint:gosec // the bits matter, not the sign
+	if at.Year() < 1970 || at.Year() > 9999 {                         // PostgreSQL knows no such time, and we make no such cursor
+		return projections.TicketCursor{}, fmt.Errorf("cursor %q: %w", cursor, errBadCursor)
+	}
 	return projections.TicketCursor{CreatedAt: at, ID: uuid.UUID(place[8:])}, nil
 }

@@ -49,14 +49,14 @@ func renderUser(u projections.UserRow) User {
 }
 
 type userAnswer struct {
-	ETag          string `header:"ETag"`
-	EventPosition int64  `header:"X-Event-Position"`
+	ETag          string   `header:"ETag"`
+	EventPosition Position `header:"X-Event-Position"`
 	Body          User
 }
 
 func answerUser(stream eventstore.Stream) *userAnswer {
 	row := projections.Fold(projections.ApplyUser, stream.Events)
-	return &userAnswer{ETag: etag(row.Version), EventPosition: stream.Position(), Body: renderUser(row)}
+	return &userAnswer{ETag: etag(row.Version), EventPosition: positionOf(stream), Body: renderUser(row)}
 }
 
 func (s *Server) getMe(ctx context.Context, _ *struct{}) (*userAnswer, error) {

@@ -33,12 +33,12 @@ func (s *Server) enter() (*socket, bool) {
 // leave forgets a socket, with everything it followed.
 func (s *Server) leave(k *socket) {
 	k.cancel()
-	k.work.Wait()
 	k.lane.mu.Lock()
 	for len(k.follows) > 0 {
 		k.unsubscribe(k.follows[len(k.follows)-1].id)
 	}
 	k.lane.mu.Unlock()
+	k.work.Wait() // nothing can start any more, since nothing is followed
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sockets, k)

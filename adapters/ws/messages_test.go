@@ -285,7 +285,7 @@ func TestThePositionOfASubscriptionIsExact(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for n := 0; n < 2000 && !stop.Load(); n++ {
+		for n := 0; n < 500 && !stop.Load(); n++ {
 			w.happen(id, moved())
 		}
 	}()

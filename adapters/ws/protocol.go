@@ -47,9 +47,15 @@ func (s *Server) receive(k *socket, text []byte) {
 		k.shut(fate{codeChatty, "too many messages in a minute"})
 		return
 	}
-	defer s.survive(k)
-	ctx, cancel := context.WithTimeout(k.ctx, s.times.handleFor)
-	defer cancel()
+	aside(func() {
+		defer s.survive(k)
+		ctx, cancel := context.WithTimeout(s.base, s.times.handleFor) // not of k.ctx: what a parent remembers stays in memory
+		defer cancel()
+		s.handle(ctx, k, text)
+	})
+}
+
+func (s *Server) handle(ctx context.Context, k *socket, text []byte) {
 	r, err := parse(text)
 	if k.caller.Load() == nil && (err != nil || r.kind != "authenticate") {
 		k.shut(fate{codeToken, "the first message must authenticate"})
@@ -72,6 +78,17 @@ func (s *Server) receive(k *socket, text []byte) {
 	if err != nil {
 		k.refuse(ctx, r, h.protocol, err)
 	}
+}
+
+// aside runs f on a stack of its own and waits for it. The stack of a socket's reader would grow once and for ever, 4 KB
+// for each of ten thousand sockets.
+func aside(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
 }
 
 // survive keeps a fault in one message from ending the process: no net/http stands above this goroutine any more.

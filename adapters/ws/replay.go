@@ -2,7 +2,9 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,17 +18,29 @@ const (
 	maxHeld = 256
 	// replayQueue is how far a replay fills the client's queue; the rest is for answers.
 	replayQueue = maxQueued / 2
+	// liveQueue is how far live notices fill it.
+	liveQueue = maxQueued - maxQueued/4
 )
 
-// replay is what a socket is doing while it catches up.
+var errTooSlow = errors.New("ws: the client takes nothing")
+
+// replay is what a socket is doing while it catches up, after a resume or after a burst that its queue could not take.
 //
-// It goes in rounds. The first brings what was missed up to the lane's position at its start; from that moment on live
-// notices are held, in order. If more come than can be held, they are dropped and another round reads them from the
-// log. Memory is bounded whatever the load, and a position belongs either to a round or to the held, never to both.
+// Live notices are held meanwhile, in order. If more come than can be held, they are dropped and a round reads them from
+// the log. Memory is bounded whatever the load, and a position belongs either to a round or to the held, never to both.
 type replay struct {
 	held    []packet
 	spilled bool  // some were not held; the log has them
 	done    int64 // everything up to here has been told
+	resume  *resumption
+}
+
+// resumption is a resume that has not been answered yet.
+type resumption struct {
+	request request
+	after   int64
+	unknown []string
+	begun   bool
 }
 
 func (r *replay) keep(p packet) {
@@ -46,10 +60,10 @@ type round struct {
 }
 
 // resume registers the wanted subscriptions and starts the replay, all in one moment of the lane.
-func (s *Server) resume(k *socket, r request, after int64, wanted []topicID, unknown []string) error {
+func (s *Server) resume(k *socket, wanted []uuid.UUID, r *resumption) error {
 	k.lane.mu.Lock()
 	defer k.lane.mu.Unlock()
-	if k.replay != nil {
+	if k.replay != nil && k.replay.resume != nil {
 		return refusal("A resume is already running.")
 	}
 	for _, id := range wanted {
@@ -57,14 +71,32 @@ func (s *Server) resume(k *socket, r request, after int64, wanted []topicID, unk
 			return err
 		}
 	}
-	k.replay = &replay{done: k.lane.position}
-	k.floor = max(k.floor, after)
-	first := k.round(after, true)
-	k.work.Go(func() {
-		defer s.survive(k)
-		s.catchUp(k, r, first, unknown)
-	})
+	k.floor = max(k.floor, r.after)
+	if k.replay != nil { // a burst comes first
+		k.replay.resume = r
+		return nil
+	}
+	r.begun = true
+	k.catchUp(&replay{done: k.lane.position, resume: r}, k.round(r.after, true))
 	return nil
+}
+
+// catchUp needs lane.mu.
+func (k *socket) catchUp(r *replay, first round) {
+	k.replay = r
+	k.work.Go(func() {
+		defer k.server.survive(k)
+		for next, more := first, true; more; next, more = k.flush() {
+			if err := k.server.reread(k, next); err != nil {
+				if k.ctx.Err() == nil && k.fate.Load() == nil { // going live after a hole would lose what is in it
+					k.server.log.WarnContext(k.ctx, "a resume was interrupted; the client has to connect again", "connection", k.id, "cause", err)
+					k.shut(later)
+				}
+				return
+			}
+			k.served(next)
+		}
+	})
 }
 
 // round needs lane.mu.
@@ -74,25 +106,6 @@ func (k *socket) round(after int64, missed bool) round {
 		n.follows = append(n.follows, f.id)
 	}
 	return n
-}
-
-func (s *Server) catchUp(k *socket, r request, next round, unknown []string) {
-	for {
-		if err := s.reread(k, next); err != nil {
-			if k.ctx.Err() == nil { // going live after a hole would lose what is in it
-				s.log.WarnContext(k.ctx, "a resume was interrupted; the client has to connect again", "connection", k.id, "cause", err)
-				k.shut(later)
-			}
-			return
-		}
-		var caughtUp bool
-		if next, caughtUp = k.flush(r, next, unknown); caughtUp {
-			return
-		}
-		if k.ctx.Err() != nil {
-			return
-		}
-	}
 }
 
 // reread sends what the log has for the round.
@@ -140,16 +153,23 @@ func (s *Server) page(ctx context.Context, q eventstore.Query) (packets []packet
 	return packets, last, err
 }
 
-// awaitRoom keeps the replay at the client's pace.
+// awaitRoom keeps the replay at the client's pace. One that takes nothing for a while is too slow.
 func (k *socket) awaitRoom() error {
 	for k.queued.Load() >= replayQueue {
+		timer := time.NewTimer(k.server.times.slowAfter)
 		select {
 		case <-k.room:
+		case <-timer.C:
+			k.shut(tooSlow)
+			return errTooSlow
 		case <-k.ctx.Done():
-			return k.ctx.Err()
+		}
+		timer.Stop()
+		if err := k.ctx.Err(); err != nil {
+			return err
 		}
 	}
-	return k.ctx.Err()
+	return nil
 }
 
 // repeat tells a notice from the log, unless this socket has been told it live or does not follow it any more.
@@ -172,24 +192,13 @@ func (k *socket) wants(p packet) (follows, served bool) {
 	return follows, served
 }
 
-// flush sends what was held during the round. Either the socket is live again after it, or there is another round.
-func (k *socket) flush(r request, n round, unknown []string) (next round, caughtUp bool) {
-	k.lane.mu.Lock()
-	k.served(n)
-	k.lane.mu.Unlock()
-	for k.awaitRoom() == nil {
-		if next, settled, live := k.release(r, unknown); settled {
-			return next, live
-		}
-	}
-	return round{}, true
-}
-
 // served notes what the round has brought.
 func (k *socket) served(n round) {
 	if !n.missed {
 		return
 	}
+	k.lane.mu.Lock()
+	defer k.lane.mu.Unlock()
 	for i, f := range k.follows {
 		if slices.Contains(n.follows, f.id) {
 			k.follows[i].from = min(f.from, n.after)
@@ -197,31 +206,51 @@ func (k *socket) served(n round) {
 	}
 }
 
+// flush sends what is held. There is another round after it, or the socket is live again, or it is gone.
+func (k *socket) flush() (next round, more bool) {
+	for k.awaitRoom() == nil {
+		if next, more, settled := k.release(); settled {
+			return next, more
+		}
+	}
+	return round{}, false
+}
+
 // release sends as many of the held as there is room for. It is settled when none are left.
-func (k *socket) release(r request, unknown []string) (next round, settled, live bool) {
+func (k *socket) release() (next round, more, settled bool) {
 	k.lane.mu.Lock()
 	defer k.lane.mu.Unlock()
-	for len(k.replay.held) > 0 && k.queued.Load() < replayQueue {
-		p := k.replay.held[0]
-		k.replay.held = k.replay.held[1:]
-		k.replay.done = p.Position
+	r := k.replay
+	for len(r.held) > 0 && k.queued.Load() < replayQueue {
+		p := r.held[0]
+		r.held, r.done = r.held[1:], p.Position
 		if follows, _ := k.wants(p); follows {
 			k.notify(p)
 		}
 	}
 	switch {
-	case len(k.replay.held) > 0:
+	case len(r.held) > 0:
 		return round{}, false, false
-	case k.replay.spilled:
-		next = k.round(k.replay.done, false)
-		*k.replay = replay{done: next.upto}
-		return next, true, false
+	case r.spilled:
+		next = k.round(r.done, false)
+	case r.resume != nil && !r.resume.begun:
+		r.resume.begun = true
+		next = k.round(r.resume.after, true)
+	default:
+		k.replay = nil
+		if r.resume != nil {
+			k.resumed(r.resume)
+		}
+		return round{}, false, true
 	}
-	k.replay = nil
+	r.held, r.spilled, r.done = nil, false, next.upto
+	return next, true, true
+}
+
+func (k *socket) resumed(r *resumption) {
 	data := map[string]any{"position": max(k.lane.position, k.floor)}
-	if len(unknown) > 0 {
-		data["not_found"] = unknown
+	if len(r.unknown) > 0 {
+		data["not_found"] = r.unknown
 	}
-	k.answer(r, "resumed", system, data)
-	return round{}, true, true
+	k.answer(r.request, "resumed", system, data)
 }

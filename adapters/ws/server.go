@@ -4,8 +4,8 @@
 // # Why
 //
 // melody broadcasts by walking every session, and drops a message without a word when a session's buffer is full. So
-// topics are indexed here, what is queued is counted, and a client too slow to keep up is disconnected with 4008: it
-// resumes from the log, which is the only buffer that never overflows.
+// topics are indexed here and what is queued is counted. A burst that a queue cannot take is read again from the log,
+// the only buffer that never overflows; a client that takes nothing is disconnected with 4008 and can resume.
 //
 // A socket belongs to one lane. The lane's lock makes "subscribed at position 7" exact: every notice above 7 is routed
 // to the socket, none up to 7 is. Replays and live notices meet without a gap or a double because of that alone.

@@ -83,7 +83,7 @@ func (k *socket) connected(line *melody.Session) {
 	if f := k.fate.Load(); f != nil {
 		k.hangUp(line, *f)
 	} else if k.caller.Load() != nil {
-		k.greet()
+		aside(k.greet)
 	}
 }
 
@@ -156,6 +156,8 @@ func (k *socket) tell(p packet) {
 	case p.Position <= k.floor || k.fate.Load() != nil || !p.VisibleTo(k.caller.Load().Actor):
 	case k.replay != nil:
 		k.replay.keep(p)
+	case k.queued.Load() >= liveQueue: // a burst, or a slow client; awaitRoom will tell
+		k.catchUp(&replay{held: []packet{p}, done: p.Position - 1}, round{})
 	default:
 		k.notify(p)
 	}

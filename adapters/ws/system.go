@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"ticketd/domain"
 )
 
@@ -74,11 +76,11 @@ func (s *Server) handleResume(ctx context.Context, k *socket, r request) error {
 	if after > head {
 		return refusal(fmt.Sprintf("after must not be above the newest position, %d.", head))
 	}
-	return s.resume(k, r, after, wanted, unknown)
+	return s.resume(k, wanted, &resumption{request: r, after: after, unknown: unknown})
 }
 
 // wanted reads the subscriptions that come with a resume. A ticket that is gone by now is no reason to miss the rest.
-func (s *Server) wanted(ctx context.Context, k *socket, r request) (ids []topicID, unknown []string, err error) {
+func (s *Server) wanted(ctx context.Context, k *socket, r request) (ids []uuid.UUID, unknown []string, err error) {
 	all, err := r.flag("all")
 	if err != nil {
 		return nil, nil, err

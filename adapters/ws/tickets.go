@@ -6,8 +6,6 @@ import (
 	"github.com/google/uuid"
 )
 
-type topicID = uuid.UUID
-
 // mostTickets is how many tickets one resume may subscribe to.
 const mostTickets = 100
 

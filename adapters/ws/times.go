@@ -12,6 +12,7 @@ type times struct {
 	pingEvery   time.Duration // an extension's service worker sleeps after 30 s without a message
 	pongWait    time.Duration // a client that is silent for so long is gone
 	writeWait   time.Duration // a message that takes longer to send ends the connection
+	slowAfter   time.Duration // a client with a full queue that takes nothing for so long is too slow
 	closeWait   time.Duration // a close frame that takes longer is not waited for
 	linger      time.Duration // the client's last words are read, else the close frame could be lost in a reset
 	sweepEvery  time.Duration // how exactly deadlines are kept
@@ -22,7 +23,7 @@ type times struct {
 
 var usualTimes = times{
 	authWithin: 5 * time.Second, expiryGrace: 25 * time.Second, pingEvery: 25 * time.Second, pongWait: 60 * time.Second,
-	writeWait: 5 * time.Second, closeWait: 5 * time.Second, linger: 2 * time.Second, sweepEvery: time.Second,
+	writeWait: 5 * time.Second, slowAfter: 3 * time.Second, closeWait: 5 * time.Second, linger: 2 * time.Second, sweepEvery: time.Second,
 	handleFor: 10 * time.Second, startWithin: 5 * time.Second, retryAfter: time.Second,
 }
 

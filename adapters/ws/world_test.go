@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,7 +23,20 @@ import (
 	"ticketd/projections"
 )
 
-const patience = 15 * time.Second
+const (
+	patience     = 15 * time.Second
+	kernelBuffer = 32 << 10 // small, so that a slow client is found out soon
+)
+
+var dialer = &http.Client{Transport: &http.Transport{
+	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(kernelBuffer)
+		}
+		return conn, err
+	},
+}}
 
 // world is a server with everything behind it in memory.
 type world struct {
@@ -37,9 +51,9 @@ type world struct {
 	callers map[string]domain.Caller
 	tickets map[uuid.UUID]desk
 	streams map[uuid.UUID]eventstore.Stream // as last written
-	judge   func(token string) // called before a token is judged
-	find    error              // what Find answers, when not nil
-	from    error              // what From answers, once
+	judge   func(token string)              // called before a token is judged
+	find    error                           // what Find answers, when not nil
+	from    error                           // what From answers, once
 }
 
 // desk is what the world knows about a ticket.
@@ -79,7 +93,12 @@ func quietWorld(t *testing.T, options ...option) *world {
 		o(&config, &short, &events)
 	}
 	w.server = newServer(config, short, w, w, w, events, slog.New(slog.DiscardHandler))
-	w.http = httptest.NewServer(w.server)
+	w.http = httptest.NewUnstartedServer(w.server)
+	w.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(kernelBuffer))
+		return ctx
+	}
+	w.http.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
@@ -265,6 +284,10 @@ func (w *world) dial(query string, o *websocket.DialOptions) *client {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
+	if o == nil {
+		o = &websocket.DialOptions{}
+	}
+	o.HTTPClient = dialer
 	conn, _, err := websocket.Dial(ctx, w.url()+query, o) //nolint:bodyclose // coder/websocket closes it
 	require.NoError(w.t, err)
 	conn.SetReadLimit(-1)

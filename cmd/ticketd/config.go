@@ -10,6 +10,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
 )
 
@@ -30,10 +31,13 @@ type config struct {
 	WSConnections int      `env:"WS_MAX_CONNECTIONS" envDefault:"20000"`
 	LogLevel      string   `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat     string   `env:"LOG_FORMAT" envDefault:"json"`
+
+	passwordCost auth.Cost // not the environment's: only tests have another than auth.OWASP
 }
 
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
+	c.passwordCost = auth.OWASP
 	if err != nil {
 		return c, err
 	}

@@ -28,7 +28,7 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 4) // whatever must not end while the program serves
+	ended := make(chan error, 5) // whatever must not end while the program serves
 	var work sync.WaitGroup
 	if err := p.follow(background, &work, ended); err != nil {
 		return errors.Join(err, listener.Close())
@@ -66,6 +66,11 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 	work.Go(func() {
 		if err := p.sockets.Run(ctx); err != nil {
 			ended <- fmt.Errorf("push notices: %w", err)
+		}
+	})
+	work.Go(func() {
+		if err := runReactions(ctx, p.reactions); err != nil {
+			ended <- err
 		}
 	})
 	work.Go(func() { p.keepHouse(ctx) })

@@ -87,13 +87,12 @@ func (w *watcher) follow(ctx context.Context) error {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(1 << 20)
-	if err := wsjson.Write(ctx, conn, map[string]any{"type": "subscribe_all", "data": map[string]any{}}); err != nil {
-		return err
-	}
+	begin := map[string]any{"type": "subscribe_all", "data": map[string]any{}}
 	if w.position > 0 {
-		if err := wsjson.Write(ctx, conn, map[string]any{"type": "resume", "data": map[string]any{"after": w.position}}); err != nil {
-			return err
-		}
+		begin = map[string]any{"type": "resume", "data": map[string]any{"after": w.position, "all": true}}
+	}
+	if err := wsjson.Write(ctx, conn, begin); err != nil {
+		return err
 	}
 	for {
 		var f frame
@@ -111,7 +110,7 @@ func (w *watcher) show(f frame) {
 	case f.Position > 0:
 		w.position = f.Position
 		fmt.Fprintf(w.out, "%s %6d %-22s %s\n", f.Timestamp, f.Position, f.Type, f.Data)
-	case f.Type == "subscription_response":
+	case f.Type == "subscription_response", f.Type == "resumed":
 		fmt.Fprintln(w.out, "-- watching")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -40,6 +41,7 @@ type program struct {
 	people        *projections.People
 	idempotency   postgres.Idempotency
 	runner        *projections.Runner
+	reactions     *message.Router
 	sockets       *ws.Server
 	http          *http.Server
 }
@@ -81,11 +83,18 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	// The memory, and who follows it.
 	counters := metrics.New(p.pool)
 	p.store = eventstore.Open(ctx, p.pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Observe: counters.Append, Log: log})
-	p.runner = projections.NewRunner(&eventstore.Feed{Store: p.store, Pool: p.pool, Log: log}, log, async...)
+	feed := &eventstore.Feed{Store: p.store, Pool: p.pool, Log: log}
+	p.runner = projections.NewRunner(feed, log, async...)
 
 	// The write side.
-	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(auth.OWASP), loginNames, c.Environment, time.Now)
+	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
+	p.reactions, err = newRouter(p.pool, feed, log,
+		commands.ReleaseTickets(ticketCommands, tickets),
+	)
+	if err != nil {
+		return nil, err
+	}
 
 	// The world.
 	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
@@ -98,7 +107,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.http = http.New(
 		http.Config{CORSOrigins: c.CORSOrigins, Registration: c.Registration, Limits: c.limits(), Version: version},
 		http.Deps{
-			Accounts: p.accounts, Tickets: ticketCommands, Log: p.store,
+			Accounts: p.accounts, Organizations: commands.NewOrganizations(p.store), Tickets: ticketCommands, Log: p.store,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
 			Authenticator: p.authenticator, Issuer: tokens, Idempotency: p.idempotency, Probes: p,
 			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
@@ -135,9 +144,11 @@ func (p *program) observe(ctx context.Context, events []eventstore.Recorded) err
 	p.authenticator.Observe(ctx, events)
 	p.people.Observe(ctx, events)
 	for _, r := range events {
-		switch r.Event.(type) {
+		switch e := r.Event.(type) {
 		case user.Deactivated, user.Removed, user.RoleChanged: // whoever comes back comes with the new rights
 			p.sockets.Expel(domain.UserID{UUID: r.Stream})
+		case user.TokenRevoked:
+			p.sockets.ExpelSession(e.TokenID)
 		case session.Revoked:
 			p.sockets.ExpelSession(r.Stream)
 		}

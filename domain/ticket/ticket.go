@@ -75,6 +75,13 @@ type Assign struct {
 	By       domain.Actor
 }
 
+// Release takes the ticket from one member, if that is who has it: for those who leave.
+type Release struct {
+	From   domain.UserID
+	Reason string
+	By     domain.Actor
+}
+
 // AddComment adds the actor's words.
 type AddComment struct {
 	CommentID   uuid.UUID
@@ -103,6 +110,7 @@ func (OpenTicket) isCommand()   {}
 func (Edit) isCommand()         {}
 func (ChangeStatus) isCommand() {}
 func (Assign) isCommand()       {}
+func (Release) isCommand()      {}
 func (AddComment) isCommand()   {}
 func (Attach) isCommand()       {}
 func (Detach) isCommand()       {}
@@ -134,6 +142,13 @@ func Decide(s State, c Command) ([]Event, error) {
 				return nil, err
 			}
 			return assign(s, c.Assignee, c.Reason, c.By), nil
+		})
+	case Release:
+		return decideOn(s, c.By, domain.AssignTickets, func() ([]Event, error) {
+			if s.Assignee != c.From {
+				return nil, nil
+			}
+			return assign(s, domain.UserID{}, c.Reason, c.By), nil
 		})
 	case AddComment:
 		return comment(s, c)
@@ -217,6 +232,9 @@ func edit(s State, c Edit) ([]Event, error) {
 			events = append(events, changed.event(s.CreatedBy))
 		}
 		if c.Status != nil {
+			if !c.By.May(domain.ChangeStatus, s.CreatedBy, s.Assignee) {
+				return nil, domain.ErrForbidden.With("Your role does not allow changing a ticket's status.")
+			}
 			moved, err := changeStatus(s, *c.Status, c.ResolutionSummary, c.By)
 			if err != nil {
 				return nil, err

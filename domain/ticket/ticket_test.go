@@ -202,6 +202,16 @@ func TestAssign(t *testing.T) {
 	})
 }
 
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	run(t, []scenario{
+		{"takes it from the one who leaves", fresh.and(toBob), ticket.Release{From: bob, Reason: "Left.", By: domain.System}, []ticket.Event{ticket.Unassigned{From: bob, Reason: "Left."}}, nil},
+		{"leaves it with whoever has it now", fresh.and(toBob), ticket.Release{From: eve, By: domain.System}, nil, nil},
+		{"does nothing when nobody has it", fresh, ticket.Release{From: bob, By: domain.System}, nil, nil},
+		{"is for those who may assign", fresh.and(toBob), ticket.Release{From: bob, By: creator}, nil, domain.ErrForbidden},
+	})
+}
+
 func TestComment(t *testing.T) {
 	t.Parallel()
 	say := ticket.AddComment{CommentID: first, Content: "Any news?", By: creator}

@@ -131,6 +131,7 @@ func texts(events []eventstore.Recorded) []string {
 }
 
 func versions(t *testing.T, s Store) {
+	t.Helper()
 	stream := appendTo(t, s, fresh(), note("a", "b")...)
 	require.Equal(t, 2, stream.Version())
 	stream = appendTo(t, s, stream, note("c")...)
@@ -146,6 +147,7 @@ func versions(t *testing.T, s Store) {
 }
 
 func unwritten(t *testing.T, s Store) {
+	t.Helper()
 	id := newID()
 	stream := load(t, s, org, id)
 	require.Equal(t, eventstore.Stream{Org: org, ID: id}, stream)
@@ -153,6 +155,7 @@ func unwritten(t *testing.T, s Store) {
 }
 
 func appendedIsLoaded(t *testing.T, s Store) {
+	t.Helper()
 	before := appendTo(t, s, fresh(), note("a")...)
 	after := appendTo(t, s, before, Noted{Text: "b"}, Counted{Number: 1 << 60})
 	require.Len(t, before.Events, 1, "the caller keeps its own view")
@@ -161,6 +164,7 @@ func appendedIsLoaded(t *testing.T, s Store) {
 }
 
 func expectsTooLittle(t *testing.T, s Store) {
+	t.Helper()
 	empty := fresh()
 	first := appendTo(t, s, empty, note("a")...)
 	for _, stale := range []eventstore.Stream{empty, {Org: org, ID: first.ID}} {
@@ -171,6 +175,7 @@ func expectsTooLittle(t *testing.T, s Store) {
 }
 
 func expectsTooMuch(t *testing.T, s Store) {
+	t.Helper()
 	ahead := appendTo(t, s, fresh(), note("a", "b")...)
 	ahead.ID = newID() // a stream that has none of these events
 	_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: ahead, Events: note("c")})
@@ -179,6 +184,7 @@ func expectsTooMuch(t *testing.T, s Store) {
 }
 
 func severalStreams(t *testing.T, s Store) {
+	t.Helper()
 	a, b, idle := fresh(), fresh(), fresh()
 	grown, err := s.Append(t.Context(), eventstore.Metadata{},
 		eventstore.Write{Stream: a, Events: note("a1", "a2")},
@@ -193,6 +199,7 @@ func severalStreams(t *testing.T, s Store) {
 }
 
 func allOrNone(t *testing.T, s Store) {
+	t.Helper()
 	taken := appendTo(t, s, fresh(), note("first")...)
 	a, stale := fresh(), eventstore.Stream{Org: org, ID: taken.ID}
 	for _, writes := range [][]eventstore.Write{
@@ -206,6 +213,7 @@ func allOrNone(t *testing.T, s Store) {
 }
 
 func streamTwice(t *testing.T, s Store) {
+	t.Helper()
 	a := fresh()
 	_, err := s.Append(t.Context(), eventstore.Metadata{},
 		eventstore.Write{Stream: a, Events: note("one")}, eventstore.Write{Stream: a, Events: note("two")})
@@ -215,6 +223,7 @@ func streamTwice(t *testing.T, s Store) {
 }
 
 func emptyAppend(t *testing.T, s Store) {
+	t.Helper()
 	grown, err := s.Append(t.Context(), eventstore.Metadata{})
 	require.NoError(t, err)
 	require.Empty(t, grown)
@@ -224,6 +233,7 @@ func emptyAppend(t *testing.T, s Store) {
 }
 
 func unlisted(t *testing.T, s Store) {
+	t.Helper()
 	for _, event := range []any{Unlisted{}, &Noted{}, nil} {
 		_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: fresh(), Events: []any{Noted{}, event}})
 		require.ErrorContains(t, err, "not in the catalog")
@@ -232,6 +242,7 @@ func unlisted(t *testing.T, s Store) {
 }
 
 func anotherOrganizationReadsNothing(t *testing.T, s Store) {
+	t.Helper()
 	stream := appendTo(t, s, fresh(), note("secret")...)
 	require.Empty(t, load(t, s, other, stream.ID).Events)
 	require.Empty(t, read(t, s, eventstore.Query{Org: other}))
@@ -239,6 +250,7 @@ func anotherOrganizationReadsNothing(t *testing.T, s Store) {
 }
 
 func anotherOrganizationCannotAppend(t *testing.T, s Store) {
+	t.Helper()
 	stream := appendTo(t, s, fresh(), note("ours")...)
 	forged := stream
 	forged.Org = other
@@ -250,6 +262,7 @@ func anotherOrganizationCannotAppend(t *testing.T, s Store) {
 }
 
 func positions(t *testing.T, s Store) {
+	t.Helper()
 	a, b := fresh(), fresh()
 	a = appendTo(t, s, a, note("1", "2")...)
 	b = appendTo(t, s, b, note("3")...)
@@ -264,6 +277,7 @@ func positions(t *testing.T, s Store) {
 }
 
 func metadata(t *testing.T, s Store) {
+	t.Helper()
 	want := eventstore.Metadata{
 		Actor:         eventstore.Actor{Type: "agent", ID: newID(), User: newID()},
 		Command:       "note.Note",
@@ -281,6 +295,7 @@ func metadata(t *testing.T, s Store) {
 }
 
 func times(t *testing.T, s Store) {
+	t.Helper()
 	begin := time.Now().Truncate(time.Microsecond)
 	stream := appendTo(t, s, fresh(), note("a")...)
 	at := stream.Events[0].At
@@ -298,6 +313,7 @@ func said(person uuid.UUID) Said {
 }
 
 func sealed(t *testing.T, s Store) {
+	t.Helper()
 	anna, ben := newID(), newID()
 	empty := ""
 	stream := fresh()
@@ -319,6 +335,7 @@ func sealed(t *testing.T, s Store) {
 }
 
 func erased(t *testing.T, s Store) {
+	t.Helper()
 	anna, ben := newID(), newID()
 	stream := appendTo(t, s, fresh(), said(anna), said(ben), said(anna))
 	before := s.Rows(t)
@@ -337,6 +354,7 @@ func erased(t *testing.T, s Store) {
 }
 
 func nobody(t *testing.T, s Store) {
+	t.Helper()
 	event := Said{Text: "the system's words"}
 	stream := appendTo(t, s, fresh(), event)
 	require.Equal(t, event, load(t, s, org, stream.ID).Events[0].Event)
@@ -351,8 +369,8 @@ func Link(r Row) eventstore.Hash {
 	h.Write(r.Prev[:])
 	h.Write(r.Org[:])
 	h.Write(r.Stream[:])
-	number(uint64(r.Version))        //nolint:gosec // versions count from 1
-	number(uint64(r.At.UnixMicro())) //nolint:gosec // the bits matter, not the sign
+	number(uint64(r.Version)) //nolint:gosec // versions count from 1
+	number(uint64(r.At.UnixMicro()))
 	for _, part := range [][]byte{[]byte(r.Type), r.Data, r.Metadata} {
 		number(uint64(len(part)))
 		h.Write(part)
@@ -373,6 +391,7 @@ func RequireChains(t require.TestingT, rows []Row) {
 }
 
 func chain(t *testing.T, s Store) {
+	t.Helper()
 	person := newID()
 	a := appendTo(t, s, fresh(), said(person), Noted{Text: "two"})
 	b := appendTo(t, s, fresh(), Counted{Number: 1})
@@ -393,6 +412,7 @@ func chain(t *testing.T, s Store) {
 }
 
 func queries(t *testing.T, s Store) {
+	t.Helper()
 	a, b, c := fresh(), fresh(), eventstore.Stream{Org: other, ID: newID()}
 	a = appendTo(t, s, a, Noted{Text: "a1"}, Counted{Number: 2})
 	b = appendTo(t, s, b, Noted{Text: "b1"})
@@ -430,6 +450,7 @@ func queries(t *testing.T, s Store) {
 }
 
 func head(t *testing.T, s Store) {
+	t.Helper()
 	position, err := s.Head(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, position)
@@ -440,6 +461,7 @@ func head(t *testing.T, s Store) {
 }
 
 func woken(t *testing.T, s Store) {
+	t.Helper()
 	stream := fresh()
 	for range 3 {
 		wake := s.Woken()
@@ -450,6 +472,7 @@ func woken(t *testing.T, s Store) {
 
 // contention lets many append to one stream, each trying until it wins: no version is lost or given twice.
 func contention(t *testing.T, s Store) {
+	t.Helper()
 	const writers, each = 8, 5
 	id := newID()
 	var mu sync.Mutex
@@ -492,6 +515,7 @@ func insist(t *testing.T, s Store, id uuid.UUID, text string) error {
 // anyHistory makes appends from views that may be stale, over several streams at once, and compares the store with the
 // plainest of models: a list of texts for each stream.
 func anyHistory(t *testing.T, s Store) {
+	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		ids := []uuid.UUID{newID(), newID(), newID()}
 		model := map[uuid.UUID][]string{}
@@ -520,7 +544,7 @@ func anyHistory(t *testing.T, s Store) {
 			for i, w := range writes {
 				id := w.Stream.ID
 				for _, event := range w.Events {
-					model[id] = append(model[id], event.(Noted).Text) //nolint:forcetypeassert // note makes no other
+					model[id] = append(model[id], event.(Noted).Text) //nolint:errcheck // note makes no other
 				}
 				if len(w.Events) > 0 {
 					views[id] = append(views[id], grown[i])
@@ -538,5 +562,5 @@ func anyHistory(t *testing.T, s Store) {
 
 // ctxOf answers the context of a *testing.T or a *rapid.T.
 func ctxOf(t require.TestingT) context.Context {
-	return t.(interface{ Context() context.Context }).Context() //nolint:forcetypeassert // both have it
+	return t.(interface{ Context() context.Context }).Context() //nolint:errcheck // both have it
 }

@@ -1,0 +1,4 @@
+package main
+
+// helperVariable makes a test binary the program itself.
+const helperVariable = "TICKETD_TEST_HELPER"

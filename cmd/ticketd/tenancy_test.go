@@ -1,0 +1,166 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// foreign is every route that takes the id of something, with the id of another organization's in its place. {name}
+// stands for the id that foreigners gives.
+var foreign = []struct {
+	method, path string
+	body         any
+	want         int
+}{
+	{"GET", "/api/v1/tickets/{ticket}", nil, 404},
+	{"PUT", "/api/v1/tickets/{ticket}", object{"title": "x"}, 404},
+	{"PATCH", "/api/v1/tickets/{ticket}", object{"title": "x"}, 404},
+	{"PATCH", "/api/v1/tickets/{ticket}", object{"status": "closed"}, 404},
+	{"PATCH", "/api/v1/tickets/{ticket}", object{}, 404},
+	{"DELETE", "/api/v1/tickets/{ticket}", nil, 404},
+	{"POST", "/api/v1/tickets/{ticket}/status", object{"status": "closed"}, 404},
+	{"POST", "/api/v1/tickets/{ticket}/assign", object{"assigned_to_id": nil}, 404},
+	{"POST", "/api/v1/tickets/{ticket}/assign", object{"assigned_to_id": "{self}"}, 404},
+	{"POST", "/api/v1/tickets/{ticket}/comments", object{"content": "x"}, 404},
+	{"POST", "/api/v1/tickets/{ticket}/comments", object{"content": "x", "internal": true}, 404},
+	{"GET", "/api/v1/tickets/{ticket}/comments", nil, 404},
+	{"GET", "/api/v1/tickets/{ticket}/history", nil, 404},
+	{"POST", "/api/v1/tickets/{ticket}/attachments", object{"attachments": []any{}}, 404},
+	{"POST", "/api/v1/tickets/{ticket}/attachments", object{"attachments": []any{object{"file_id": "{file}"}}}, 400},
+	{"DELETE", "/api/v1/tickets/{ticket}/attachments/{file}", nil, 404},
+	{"PATCH", "/api/v1/members/{user}", object{"role": "member"}, 404},
+	{"PATCH", "/api/v1/members/{user}", object{"is_active": false}, 404},
+	{"PATCH", "/api/v1/members/{user}", object{}, 404},
+	{"DELETE", "/api/v1/members/{user}", nil, 404},
+	{"GET", "/api/v1/api-tokens/{token}", nil, 404},
+	{"PATCH", "/api/v1/api-tokens/{token}", object{"name": "x"}, 404},
+	{"DELETE", "/api/v1/api-tokens/{token}", nil, 404},
+
+	// Ids in bodies, and in one's own ticket.
+	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "assigned_to_id": "{user}"}, 422},
+	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "attachments": []any{object{"file_id": "{file}"}}}, 400},
+	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "file_ids": []any{"{file}"}}, 400},
+	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "integration_id": "{ticket}"}, 422},
+	{"PATCH", "/api/v1/tickets/{own}", object{"assigned_to_id": "{user}"}, 422},
+	{"PUT", "/api/v1/tickets/{own}", object{"assigned_to_id": "{ticket}"}, 422},
+	{"POST", "/api/v1/tickets/{own}/assign", object{"assigned_to_id": "{user}"}, 422},
+	{"POST", "/api/v1/tickets/{own}/comments", object{"content": "x", "attachments": []any{object{"file_id": "{file}"}}}, 400},
+	{"POST", "/api/v1/tickets/{own}/attachments", object{"attachments": []any{object{"file_id": "{file}"}}}, 400},
+	{"DELETE", "/api/v1/tickets/{own}/attachments/{file}", nil, 200},
+}
+
+// emptyLists are the lists that an id of another organization must leave empty.
+var emptyLists = []string{
+	"/api/v1/tickets?assigned_to_id={user}", "/api/v1/tickets?created_by_id={user}", "/api/v1/tickets?integration_id={user}",
+	"/api/v1/tickets?q=jewels", "/api/v1/tickets?tag=vault", "/api/v1/tickets?department=treasury", "/api/v1/members?after={user}",
+}
+
+// Whatever belongs to another organization is not there: its ids lead nowhere, from any position of any route.
+func TestAnotherOrganizationIsNotThere(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	victim, spy := i.founder("victim"), i.founder("spy")
+	for range 3 { // numbers that the spy's organization does not have
+		victim.ticket()
+	}
+	treasure := victim.ticket(object{"title": "crown jewels", "tags": []string{"vault"}, "department": "treasury", "assigned_to_id": victim.user})
+	victim.post("/api/v1/tickets/"+treasure.id()+"/comments", object{"content": "the jewels lie in the vault"})
+	token := victim.post("/api/v1/api-tokens", object{"name": "vault"}).id()
+	eventually(t, func() bool { return len(victim.get("/api/v1/tickets?q=jewels").list()) == 1 })
+	own := spy.ticket().id()
+
+	before := victim.get("/api/v1/tickets/" + treasure.id() + "/history").raw
+	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
+		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", nobodyID)
+		for _, route := range foreign {
+			t.Run(route.method+" "+id.Replace(route.path), func(t *testing.T) {
+				if reference == treasure.text("number") && (strings.Contains(jsonOf(route.body), "{ticket}") || (route.want == 400 && strings.Contains(route.path, "{ticket}"))) {
+					t.Skip("a number is no id in a body, and is looked up before the body")
+				}
+				var body any
+				if route.body != nil {
+					body = id.Replace(jsonOf(route.body))
+				}
+				for _, c := range []*client{spy, spy.with("If-Match", `"1"`), spy.with("If-Match", `"99"`)} {
+					if route.want == 200 && c != spy {
+						continue // one's own ticket may well be stale
+					}
+					if route.want != 404 && c.header.Get("If-Match") == `"99"` {
+						continue
+					}
+					a := c.on(t).do(route.want, route.method, id.Replace(route.path), body)
+					require.NotContains(t, string(a.raw), "jewels")
+					require.NotContains(t, string(a.raw), victim.name)
+				}
+			})
+		}
+		for _, path := range emptyLists {
+			require.Empty(t, spy.get(id.Replace(path)).list(), path)
+		}
+	}
+	require.Equal(t, before, victim.get("/api/v1/tickets/"+treasure.id()+"/history").raw, "nothing happened to it")
+	require.Len(t, victim.get("/api/v1/api-tokens").list(), 1)
+	require.Equal(t, "true", victim.get("/api/v1/users/me").text("is_active"))
+	require.Equal(t, "1", spy.get("/api/v1/tickets/stats/overview").text("total"))
+	require.Len(t, spy.get("/api/v1/members").list(), 1)
+
+	s := spy.connect()
+	for _, kind := range []string{"subscribe_ticket", "get_ticket_status"} {
+		s.send(kind, object{"ticket_id": treasure.id()})
+		m, err := s.read()
+		for err == nil && m.Type == "connected" {
+			m, err = s.read()
+		}
+		require.NoError(t, err)
+		require.Equal(t, "error", m.Type)
+		require.Equal(t, "There is no such ticket.", m.Error)
+	}
+	s.send("subscribe_all", nil)
+	s.await("subscription_response")
+	s.send("resume", object{"after": 0})
+	replayed := s.await("ticket_created")
+	require.Equal(t, own, replayed.Data["ticket_id"], "a resume replays one's own")
+	victim.patch("/api/v1/tickets/"+treasure.id(), object{"priority": "low"})
+	spy.patch("/api/v1/tickets/"+own, object{"priority": "high"})
+	require.Equal(t, own, s.await("ticket_updated").Data["ticket_id"])
+}
+
+// A route with an id in its path that nobody tried with another organization's fails here.
+func TestEveryRouteWithAnIDIsTried(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	tried := map[string]bool{"POST /api/v1/invitations/accept/{token}": true} // the token is the secret: see members_test.go
+	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}")
+	for _, route := range foreign {
+		tried[route.method+" "+names.Replace(route.path)] = true
+	}
+	var routes []string
+	for path, item := range i.http.OpenAPI().Paths {
+		for method, o := range map[string]any{"GET": item.Get, "PUT": item.Put, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete} {
+			if strings.Contains(path, "{") && !isNil(o) {
+				routes = append(routes, method+" "+path)
+			}
+		}
+	}
+	slices.Sort(routes)
+	require.NotEmpty(t, routes)
+	require.Subset(t, slices.Collect(maps.Keys(tried)), routes)
+}
+
+// The same Idempotency-Key of two organizations, and of two people of one, are different keys.
+func TestAnIdempotencyKeyIsOnesOwn(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	ada, bob := i.founder("ada"), i.founder("bob")
+	eve := ada.colleague("member")
+	body := object{"title": "mine", "description": "x"}
+	seen := map[string]bool{}
+	for _, c := range []*client{ada, bob, eve} {
+		seen[c.with("Idempotency-Key", "k").post("/api/v1/tickets", body).id()] = true
+	}
+	require.Len(t, seen, 3)
+}

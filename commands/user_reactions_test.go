@@ -1,0 +1,179 @@
+package commands_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"ticketd/commands"
+	"ticketd/domain"
+	"ticketd/domain/ticket"
+	"ticketd/domain/user"
+	"ticketd/eventstore"
+	"ticketd/eventstore/catalog"
+)
+
+// desk is a helpdesk on a memory store, with the read models that ticket commands need.
+type desk struct {
+	t       *testing.T
+	log     *eventstore.Memory
+	tickets commands.Tickets
+	org     domain.OrgID
+	admin   domain.Actor
+	next    int64
+	gone    map[domain.UserID]bool
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	admin := newUserID()
+	d := &desk{
+		t: t, log: eventstore.NewMemory(catalog.Codec), org: domain.OrgID{UUID: commands.NewID()},
+		admin: domain.Actor{Type: domain.ByUser, ID: admin.UUID, User: admin, Role: domain.Admin}, gone: map[domain.UserID]bool{},
+	}
+	d.tickets = commands.NewTickets(d.log, commands.NoFiles{}, d, d)
+	return d
+}
+
+func (d *desk) Next(context.Context, domain.OrgID) (int64, error) { d.next++; return d.next, nil }
+
+func (d *desk) Active(_ context.Context, org domain.OrgID, id domain.UserID) (bool, error) {
+	return org == d.org && !d.gone[id], nil
+}
+
+// OpenOf reads the whole log: slow and obviously right.
+func (d *desk) OpenOf(ctx context.Context, org domain.OrgID, assignee domain.UserID, limit int) ([]ticket.ID, error) {
+	events, err := d.log.Read(ctx, eventstore.Query{Org: org.UUID, Types: []string{"ticket.opened"}})
+	if err != nil {
+		return nil, err
+	}
+	var ids []ticket.ID
+	for _, r := range events {
+		state := d.state(ticket.ID{UUID: r.Stream})
+		if state.Assignee == assignee && !state.Status.Ended() && !state.Deleted && len(ids) < limit {
+			ids = append(ids, ticket.ID{UUID: r.Stream})
+		}
+	}
+	return ids, nil
+}
+
+func (d *desk) request() commands.Request {
+	return commands.Request{Org: d.org, By: d.admin, Correlation: "req-1", Causation: "req-1"}
+}
+
+func (d *desk) do(id ticket.ID, cmd ticket.Command) (eventstore.Stream, error) {
+	return d.tickets.Handle(d.t.Context(), d.request(), id, cmd)
+}
+
+func (d *desk) open(assignee domain.UserID) ticket.ID {
+	d.t.Helper()
+	id := ticket.ID{UUID: commands.NewID()}
+	_, err := d.do(id, ticket.OpenTicket{Content: ticket.Content{Title: "Printer", Description: "It burns."}, Assignee: assignee, By: d.admin})
+	require.NoError(d.t, err)
+	return id
+}
+
+func (d *desk) state(id ticket.ID) ticket.State {
+	stream, err := d.log.Load(d.t.Context(), d.org.UUID, id.UUID)
+	require.NoError(d.t, err)
+	var events []ticket.Event
+	for _, r := range stream.Events {
+		events = append(events, r.Event.(ticket.Event))
+	}
+	return ticket.Decider.Fold(ticket.State{}, events...)
+}
+
+func TestWhoLeavesGivesTheirOpenTicketsBack(t *testing.T) {
+	t.Parallel()
+	d, bob, eve := newDesk(t), newUserID(), newUserID()
+	his, hers, done := d.open(bob), d.open(eve), d.open(bob)
+	_, err := d.do(done, ticket.ChangeStatus{To: ticket.Resolved, By: d.admin})
+	require.NoError(t, err)
+
+	leaving := eventstore.Recorded{
+		Position: 4711, Org: d.org.UUID, Stream: bob.UUID, Type: "user.removed", Event: user.Removed{},
+		Metadata: eventstore.Metadata{CorrelationID: "req-0"},
+	}
+	react := commands.ReleaseTickets(d.tickets, d)
+	require.Equal(t, []string{"user.removed", "user.deactivated"}, react.Facts)
+	require.NoError(t, react.React(t.Context(), leaving))
+
+	require.True(t, d.state(his).Assignee.IsZero())
+	require.Equal(t, eve, d.state(hers).Assignee)
+	require.Equal(t, bob, d.state(done).Assignee, "a finished ticket keeps who finished it")
+
+	head, err := d.log.Head(t.Context())
+	require.NoError(t, err)
+	released, err := d.log.Read(t.Context(), eventstore.Query{After: head - 1})
+	require.NoError(t, err)
+	require.Equal(t, eventstore.Metadata{
+		Actor: eventstore.Actor{Type: "system"}, Command: "ticket.Release", CorrelationID: "req-0", CausationID: "4711",
+	}, released[0].Metadata)
+
+	require.NoError(t, react.React(t.Context(), leaving))
+	again, err := d.log.Head(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, head, again, "a repeated fact causes nothing")
+}
+
+func TestAReactionGoesOnWhenATicketIsGone(t *testing.T) {
+	t.Parallel()
+	d, bob := newDesk(t), newUserID()
+	gone := &forgetful{desk: d, ids: []ticket.ID{{UUID: commands.NewID()}}}
+	require.NoError(t, commands.ReleaseTickets(d.tickets, gone).React(t.Context(), eventstore.Recorded{Org: d.org.UUID, Stream: bob.UUID}))
+}
+
+// forgetful names tickets once that are no longer there.
+type forgetful struct {
+	*desk
+	ids []ticket.ID
+}
+
+func (f *forgetful) OpenOf(context.Context, domain.OrgID, domain.UserID, int) ([]ticket.ID, error) {
+	ids := f.ids
+	f.ids = nil
+	return ids, nil
+}
+
+func TestAnAssigneeMustBeAnActiveMember(t *testing.T) {
+	t.Parallel()
+	d, bob := newDesk(t), newUserID()
+	d.gone[bob] = true
+	id := d.open(domain.UserID{})
+	for _, cmd := range []ticket.Command{
+		ticket.Assign{Assignee: bob, By: d.admin},
+		ticket.Edit{Assignee: &bob, By: d.admin},
+		ticket.OpenTicket{Content: ticket.Content{Title: "t", Description: "d"}, Assignee: bob, By: d.admin},
+	} {
+		_, err := d.do(id, cmd)
+		require.ErrorIs(t, err, commands.ErrUnknownAssignee)
+	}
+}
+
+func TestAttachmentsMustExist(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.open(domain.UserID{})
+	file := ticket.Attachment{FileID: domain.FileID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")}}
+	for _, cmd := range []ticket.Command{
+		ticket.Attach{Attachments: []ticket.Attachment{file}, By: d.admin},
+		ticket.AddComment{CommentID: commands.NewID(), Content: "c", Attachments: []ticket.Attachment{file}, By: d.admin},
+		ticket.OpenTicket{Content: ticket.Content{Title: "t", Description: "d"}, Attachments: []ticket.Attachment{file}, By: d.admin},
+	} {
+		_, err := d.do(id, cmd)
+		require.ErrorIs(t, err, commands.ErrUnknownFiles)
+		require.ErrorContains(t, err, "Invalid or inaccessible files: {01890a5d-ac96-774b-bcce-b302099a8057}")
+	}
+}
+
+func TestWhoMayNotOpenTicketsUsesUpNoNumber(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	r := d.request()
+	r.By.Role = domain.Auditor
+	_, err := d.tickets.Handle(t.Context(), r, ticket.ID{UUID: commands.NewID()}, ticket.OpenTicket{By: r.By})
+	require.ErrorIs(t, err, domain.ErrForbidden)
+	require.Zero(t, d.next)
+}

@@ -125,12 +125,16 @@ func (w *world) operations(ids []string) []operation {
 	title := func(turn int) string { return fmt.Sprintf(`{"title":"Export fails, seen %d times"}`, turn) }
 	return []operation{
 		{
-			"create", map[int]string{32: "1.0"}, http.StatusCreated,
+			"create",
+			map[int]string{32: "1.0"},
+			http.StatusCreated,
 			func(int, int) (string, string, string) { return http.MethodPost, api, newTicket("") },
 			func(int, int) (string, string, string) { return http.MethodPost, "/tickets", newTicket(org) },
 		},
 		{
-			"get", map[int]string{8: "0.9", 32: "0.9"}, http.StatusOK,
+			"get",
+			map[int]string{8: "0.9", 32: "0.9"},
+			http.StatusOK,
 			func(worker, turn int) (string, string, string) {
 				return http.MethodGet, api + "/" + pick(worker, turn), ""
 			},
@@ -139,12 +143,16 @@ func (w *world) operations(ids []string) []operation {
 			},
 		},
 		{
-			"list 50", map[int]string{8: "1.5", 32: "1.5"}, http.StatusOK,
+			"list 50",
+			map[int]string{8: "1.5", 32: "1.5"},
+			http.StatusOK,
 			func(int, int) (string, string, string) { return http.MethodGet, api + "?limit=50", "" },
 			func(int, int) (string, string, string) { return http.MethodGet, "/tickets?org=" + w.org.String(), "" },
 		},
 		{
-			"update", map[int]string{8: "0.7", 32: "0.7"}, http.StatusOK,
+			"update",
+			map[int]string{8: "0.7", 32: "0.7"},
+			http.StatusOK,
 			func(worker, turn int) (string, string, string) {
 				return http.MethodPatch, api + "/" + pick(worker, turn), title(turn)
 			},

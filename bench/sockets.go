@@ -225,4 +225,3 @@ func (c *crowd) leave() {
 		_ = conn.Close() // the server sees it go
 	}
 }
-

@@ -46,10 +46,16 @@ func (s *series) add(measured, limit sample) {
 	s.ratios = append(s.ratios, measured.rate/limit.rate)
 }
 
-func (s *series) rate() float64      { return medianOf(s.samples, func(m sample) float64 { return m.rate }) }
-func (s *series) p50() time.Duration { return medianOf(s.samples, func(m sample) time.Duration { return m.p50 }) }
-func (s *series) p99() time.Duration { return medianOf(s.samples, func(m sample) time.Duration { return m.p99 }) }
-func (s *series) ratio() float64     { return median(s.ratios) }
+func (s *series) rate() float64 { return medianOf(s.samples, func(m sample) float64 { return m.rate }) }
+
+func (s *series) p50() time.Duration {
+	return medianOf(s.samples, func(m sample) time.Duration { return m.p50 })
+}
+
+func (s *series) p99() time.Duration {
+	return medianOf(s.samples, func(m sample) time.Duration { return m.p99 })
+}
+func (s *series) ratio() float64 { return median(s.ratios) }
 
 func medianOf[T any, V cmp.Ordered](list []T, of func(T) V) V {
 	values := make([]V, len(list))

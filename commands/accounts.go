@@ -147,45 +147,53 @@ func asField(err error, field string) error {
 	return &renamed
 }
 
-// ProfileChange is what to change about oneself. nil leaves a field as it is; an empty value clears it.
+// ProfileChange is what to change about oneself, all of it or nothing. nil leaves a field as it is; an empty value
+// clears it.
 type ProfileChange struct {
 	Username    *string
 	Email       *string
 	FullName    *string
 	Preferences *map[string]any
+	Password    *NewPassword
 }
 
-// ChangeProfile changes what the actor says about themself. Another username or email address is claimed, and the old
-// one released, in the same append. Errors: user.ErrInvalid, user.ErrNotFound, user.ErrInactive, login.ErrTaken,
-// ErrStale, ErrBusy.
+// NewPassword replaces a password. Whoever sets it knows the present one.
+type NewPassword struct{ Current, Next string }
+
+// ChangeProfile changes what the actor says about themself, and their password; sessions go on. Another username or
+// email address is claimed, and the old one released, in the same append. Errors: user.ErrInvalid, ErrPassword,
+// ErrWrongPassword, user.ErrNotFound, user.ErrInactive, login.ErrTaken, ErrStale, ErrBusy.
 func (a Accounts) ChangeProfile(ctx context.Context, r Request, c ProfileChange) (eventstore.Stream, error) {
-	return a.change(ctx, r, r.By.User, user.ChangeProfile{
+	cmds := []user.Command{user.ChangeProfile{
 		Username: c.Username, Email: c.Email, FullName: c.FullName, Preferences: c.Preferences, By: r.By,
-	})
+	}}
+	if c.Password != nil {
+		hash, err := a.replace(ctx, r, *c.Password)
+		if err != nil {
+			return eventstore.Stream{}, err
+		}
+		cmds = append(cmds, user.ChangePassword{PasswordHash: hash, By: r.By})
+	}
+	return a.change(ctx, r, r.By.User, cmds...)
 }
 
 // ErrWrongPassword is the answer to somebody who must prove again who they are, and fails.
 var ErrWrongPassword = &domain.Error{Kind: domain.Invalid, Code: "wrong_password", Field: "current_password", Message: "The current password is wrong."}
 
-// ChangePassword replaces the actor's password; sessions go on. Errors: ErrPassword, ErrWrongPassword, user.ErrNotFound,
-// user.ErrInactive, ErrStale, ErrBusy.
-func (a Accounts) ChangePassword(ctx context.Context, r Request, current, next string) (eventstore.Stream, error) {
+// replace answers the hash of the actor's next password.
+func (a Accounts) replace(ctx context.Context, r Request, p NewPassword) (hash string, err error) {
 	known, err := a.users.State(ctx, r.Org, r.By.User.UUID)
 	if err != nil {
-		return eventstore.Stream{}, err
+		return "", err
 	}
-	right, err := a.passwords.Verify(ctx, known.PasswordHash, current)
+	right, err := a.passwords.Verify(ctx, known.PasswordHash, p.Current)
 	if err != nil {
-		return eventstore.Stream{}, fmt.Errorf("verify the current password: %w", err)
+		return "", fmt.Errorf("verify the current password: %w", err)
 	}
 	if !right {
-		return eventstore.Stream{}, ErrWrongPassword
+		return "", ErrWrongPassword
 	}
-	hash, err := a.hash(ctx, next, known.PasswordHash)
-	if err != nil {
-		return eventstore.Stream{}, err
-	}
-	return a.change(ctx, r, r.By.User, user.ChangePassword{PasswordHash: hash, By: r.By})
+	return a.hash(ctx, p.Next, known.PasswordHash)
 }
 
 // hash answers the hash of a password: the known one if it fits, because every new one is salted and a repeated command

@@ -175,16 +175,16 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	ann := w.register("ann", "")
-	_, err := w.ChangePassword(t.Context(), ann.request(), "wrong", "another password")
+	_, err := w.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: "wrong", Next: "another password"}})
 	requireField(t, err, commands.ErrWrongPassword, "current_password")
-	_, err = w.ChangePassword(t.Context(), ann.request(), password, "short")
+	_, err = w.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: "short"}})
 	requireField(t, err, commands.ErrPassword, "password")
 
-	stream, err := w.ChangePassword(t.Context(), ann.request(), password, password)
+	stream, err := w.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: password}})
 	require.NoError(t, err)
 	require.Equal(t, 1, stream.Version(), "the same password is no change")
 
-	_, err = w.ChangePassword(t.Context(), ann.request(), password, "another password")
+	_, err = w.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: "another password"}})
 	require.NoError(t, err)
 	_, err = w.SignIn(t.Context(), commands.Request{}, "ann", password)
 	require.ErrorIs(t, err, commands.ErrBadCredentials)
@@ -213,11 +213,11 @@ func TestAHasherThatFailsIsNoRefusal(t *testing.T) {
 			return err
 		},
 		"new password": func() error {
-			_, err := noHash.ChangePassword(t.Context(), ann.request(), password, "another password")
+			_, err := noHash.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: "another password"}})
 			return err
 		},
 		"current password": func() error {
-			_, err := noVerify.ChangePassword(t.Context(), ann.request(), password, "another password")
+			_, err := noVerify.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: "another password"}})
 			return err
 		},
 		"sign in": func() error {
@@ -255,7 +255,7 @@ func TestALogThatFailsIsNoRefusal(t *testing.T) {
 			return err
 		},
 		"password": func(a commands.Accounts) error {
-			_, err := a.ChangePassword(t.Context(), ann.request(), password, "another password")
+			_, err := a.ChangeProfile(t.Context(), ann.request(), commands.ProfileChange{Password: &commands.NewPassword{Current: password, Next: "another password"}})
 			return err
 		},
 		"sign in": func(a commands.Accounts) error {

@@ -96,12 +96,8 @@ func stale(r Request, s eventstore.Stream, refusal error) bool {
 	if r.IfVersion == 0 || r.IfVersion == s.Version() {
 		return false
 	}
-	switch domain.KindOf(refusal) {
-	case domain.NotFound, domain.Forbidden:
-		return false
-	default:
-		return true
-	}
+	kind := domain.KindOf(refusal)
+	return kind != domain.NotFound && kind != domain.Forbidden
 }
 
 // Decide loads the stream and answers what the command would write, for those who append several at once.

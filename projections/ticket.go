@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,7 +83,7 @@ func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
 	case ticket.Commented:
 		t = t.commented(e, at)
 	case ticket.Attached:
-		t.Attachments = append(t.Attachments[:len(t.Attachments):len(t.Attachments)], e.Attachments...)
+		t.Attachments = append(slices.Clip(t.Attachments), e.Attachments...)
 	case ticket.Detached:
 		t.Attachments = ticket.Without(t.Attachments, e.FileID)
 	case ticket.Deleted:

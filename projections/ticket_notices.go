@@ -91,13 +91,13 @@ func (n *Notices) ticketNotices(ctx context.Context, events []eventstore.Recorde
 			Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream, Protocol: "ticket",
 			Needs: domain.ReadTickets, Owners: owners[r.Stream],
 		}
-		notice.describe(event, r)
-		notices = append(notices, notice)
+		notices = append(notices, notice.about(event, r))
 	}
 	return notices, nil
 }
 
-func (n *Notice) describe(event ticket.Event, r eventstore.Recorded) {
+// about says what happened.
+func (n Notice) about(event ticket.Event, r eventstore.Recorded) Notice {
 	at, by := r.At.Format(Millis), r.Metadata.Actor.Person().String()
 	changed := func(fields ...string) {
 		n.Type = "ticket_updated"
@@ -135,6 +135,7 @@ func (n *Notice) describe(event ticket.Event, r eventstore.Recorded) {
 		n.Type = "ticket_updated"
 		n.Data = TicketUpdatedNotice{TicketID: r.Stream, Changed: []string{"deleted"}, UpdatedBy: by, Version: r.Version, Deleted: true, Timestamp: at}
 	}
+	return n
 }
 
 func editedFields(e ticket.Edited) []string {
@@ -143,9 +144,15 @@ func editedFields(e ticket.Edited) []string {
 		name    string
 		changed bool
 	}{
-		{"title", e.Title != nil}, {"description", e.Description != nil}, {"priority", e.Priority != nil}, {"urgency", e.Urgency != nil},
-		{"category", e.Category != nil}, {"subcategory", e.Subcategory != nil}, {"department", e.Department != nil},
-		{"tags", e.Tags != nil}, {"custom_fields", e.CustomFields != nil},
+		{"title", e.Title != nil},
+		{"description", e.Description != nil},
+		{"priority", e.Priority != nil},
+		{"urgency", e.Urgency != nil},
+		{"category", e.Category != nil},
+		{"subcategory", e.Subcategory != nil},
+		{"department", e.Department != nil},
+		{"tags", e.Tags != nil},
+		{"custom_fields", e.CustomFields != nil},
 	} {
 		if f.changed {
 			fields = append(fields, f.name)

@@ -49,7 +49,8 @@ func (s *Server) addComment(ctx context.Context, in *struct {
 		Content  string `json:"content" minLength:"1" maxLength:"50000"`
 		Internal bool   `json:"internal,omitempty" doc:"For the staff alone."`
 	}
-}) (*commentAnswer, error) {
+},
+) (*commentAnswer, error) {
 	attachments, err := in.Body.parse(ctx)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,8 @@ func (s *Server) listComments(ctx context.Context, in *struct {
 	TicketID
 	After int `query:"after" minimum:"0" doc:"Comments after this version of the ticket."`
 	Limit int `query:"limit" minimum:"1" maximum:"200" default:"100"`
-}) (*struct{ Body []TicketComment }, error) {
+},
+) (*struct{ Body []TicketComment }, error) {
 	row, err := s.findTicket(ctx, in.TicketID)
 	if err != nil {
 		return nil, err

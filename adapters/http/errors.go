@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	nethttp "net/http"
 	"strings"
 	"sync"
@@ -15,7 +16,7 @@ import (
 )
 
 // Problem is the body of every error: RFC 9457.
-type Problem struct {
+type Problem struct { //nolint:errname // it is called so in the RFC, and in the OpenAPI document
 	Type      string         `json:"type" format:"uri-reference" example:"about:blank" doc:"Names the kind of problem: about:blank, or the code of a refusal."`
 	Title     string         `json:"title" example:"Conflict"`
 	Status    int            `json:"status" example:"409"`
@@ -164,9 +165,7 @@ func (s *Server) answerEchoError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	problem := s.problemOfEcho(ctx, err)
 	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
-	for name, values := range problem.GetHeaders() {
-		c.Response().Header()[name] = values
-	}
+	maps.Copy(c.Response().Header(), problem.GetHeaders())
 	if err := c.JSON(problem.Status, problem); err != nil {
 		s.Logger.DebugContext(ctx, "an answer was not written", "cause", err)
 	}

@@ -50,7 +50,8 @@ func (s *Server) ticketHistory(ctx context.Context, in *struct {
 	TicketID
 	After int64 `query:"after" minimum:"0" doc:"Events after this position."`
 	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-}) (*struct{ Body []HistoryEntry }, error) {
+},
+) (*struct{ Body []HistoryEntry }, error) {
 	row, err := s.findTicket(ctx, in.TicketID)
 	if err != nil {
 		return nil, err

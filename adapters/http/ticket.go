@@ -173,25 +173,26 @@ func (s *Server) getTicket(ctx context.Context, in *TicketID) (*TicketAnswer, er
 }
 
 type updateTicketBody struct {
-	Title             Optional[string]         `json:"title,omitempty" minLength:"1" maxLength:"500"`
-	Description       Optional[string]         `json:"description,omitempty" maxLength:"50000"`
-	Status            Optional[string]         `json:"status,omitempty" enum:"new,open,in_progress,pending,resolved,closed,cancelled"`
-	Priority          Optional[string]         `json:"priority,omitempty"`
-	Urgency           Optional[string]         `json:"urgency,omitempty"`
-	Category          Optional[string]         `json:"category,omitempty"`
-	Subcategory       Optional[string]         `json:"subcategory,omitempty"`
-	Department        Optional[string]         `json:"department,omitempty"`
-	Tags              Optional[[]string]       `json:"tags,omitempty"`
-	CustomFields      Optional[map[string]any] `json:"custom_fields,omitempty"`
-	AssignedTo        Optional[uuid.UUID]      `json:"assigned_to_id,omitempty"`
-	ResolutionSummary Optional[string]         `json:"resolution_summary,omitempty"`
+	Title             Optional[string]         `json:"title,omitzero" minLength:"1" maxLength:"500"`
+	Description       Optional[string]         `json:"description,omitzero" maxLength:"50000"`
+	Status            Optional[string]         `json:"status,omitzero" enum:"new,open,in_progress,pending,resolved,closed,cancelled"`
+	Priority          Optional[string]         `json:"priority,omitzero"`
+	Urgency           Optional[string]         `json:"urgency,omitzero"`
+	Category          Optional[string]         `json:"category,omitzero"`
+	Subcategory       Optional[string]         `json:"subcategory,omitzero"`
+	Department        Optional[string]         `json:"department,omitzero"`
+	Tags              Optional[[]string]       `json:"tags,omitzero"`
+	CustomFields      Optional[map[string]any] `json:"custom_fields,omitzero"`
+	AssignedTo        Optional[uuid.UUID]      `json:"assigned_to_id,omitzero"`
+	ResolutionSummary Optional[string]         `json:"resolution_summary,omitzero"`
 }
 
 func (s *Server) updateTicket(ctx context.Context, in *struct {
 	TicketID
 	IfMatch
 	Body updateTicketBody
-}) (*TicketAnswer, error) {
+},
+) (*TicketAnswer, error) {
 	b := in.Body
 	if b.Status.Null {
 		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", "The status of a ticket cannot be cleared.", ProblemField{Location: "body.status", Message: "must not be null"})
@@ -221,7 +222,8 @@ func as[T ~string](text *string) *T {
 func (s *Server) deleteTicket(ctx context.Context, in *struct {
 	TicketID
 	IfMatch
-}) (*DeletedAnswer, error) {
+},
+) (*DeletedAnswer, error) {
 	stream, err := s.handleTicket(ctx, in.TicketID, in.IfMatch, ticket.Delete{By: callerOf(ctx).Actor})
 	if err != nil {
 		return nil, err
@@ -241,7 +243,8 @@ func (s *Server) setStatus(ctx context.Context, in *struct {
 		Status            string  `json:"status" enum:"new,open,in_progress,pending,resolved,closed,cancelled"`
 		ResolutionSummary *string `json:"resolution_summary,omitempty" maxLength:"50000"`
 	}
-}) (*TicketAnswer, error) {
+},
+) (*TicketAnswer, error) {
 	return s.change(ctx, in.TicketID, in.IfMatch, ticket.ChangeStatus{
 		To: ticket.Status(in.Body.Status), ResolutionSummary: in.Body.ResolutionSummary, By: callerOf(ctx).Actor,
 	})
@@ -254,7 +257,8 @@ func (s *Server) assignTicket(ctx context.Context, in *struct {
 		AssignedTo *uuid.UUID `json:"assigned_to_id" format:"uuid" nullable:"true" doc:"null takes the ticket from its assignee."`
 		Reason     string     `json:"reason,omitempty" maxLength:"500"`
 	}
-}) (*TicketAnswer, error) {
+},
+) (*TicketAnswer, error) {
 	return s.change(ctx, in.TicketID, in.IfMatch, ticket.Assign{Assignee: userID(in.Body.AssignedTo), Reason: in.Body.Reason, By: callerOf(ctx).Actor})
 }
 
@@ -262,7 +266,8 @@ func (s *Server) attachFiles(ctx context.Context, in *struct {
 	TicketID
 	IfMatch
 	Body AttachmentInput
-}) (*TicketAnswer, error) {
+},
+) (*TicketAnswer, error) {
 	attachments, err := in.Body.parse(ctx)
 	if err != nil {
 		return nil, err
@@ -274,7 +279,8 @@ func (s *Server) detachFile(ctx context.Context, in *struct {
 	TicketID
 	IfMatch
 	FileID string `path:"file_id" maxLength:"64"`
-}) (*TicketAnswer, error) {
+},
+) (*TicketAnswer, error) {
 	id, err := uuid.Parse(in.FileID)
 	if err != nil {
 		return nil, attachmentProblem(ctx, "attachment_id_invalid", "Invalid file_id format: "+in.FileID)

@@ -69,10 +69,10 @@ func (s *Server) getMe(ctx context.Context, _ *struct{}) (*userAnswer, error) {
 }
 
 type updateMeBody struct {
-	Username        Optional[string]         `json:"username,omitempty"`
-	Email           Optional[string]         `json:"email,omitempty"`
-	FullName        Optional[string]         `json:"full_name,omitempty"`
-	Preferences     Optional[map[string]any] `json:"preferences,omitempty"`
+	Username        Optional[string]         `json:"username,omitzero"`
+	Email           Optional[string]         `json:"email,omitzero"`
+	FullName        Optional[string]         `json:"full_name,omitzero"`
+	Preferences     Optional[map[string]any] `json:"preferences,omitzero"`
 	CurrentPassword string                   `json:"current_password,omitempty" maxLength:"256" doc:"Needed for a new password."`
 	Password        string                   `json:"password,omitempty" minLength:"8" maxLength:"256" doc:"The new one."`
 }
@@ -88,13 +88,13 @@ func (s *Server) updateMe(ctx context.Context, in *struct {
 		return nil, err
 	}
 	b := in.Body
-	stream, err := s.Accounts.ChangeProfile(ctx, r, commands.ProfileChange{
+	change := commands.ProfileChange{
 		Username: b.Username.ptr(), Email: b.Email.ptr(), FullName: b.FullName.ptr(), Preferences: b.Preferences.ptr(),
-	})
-	if err == nil && b.Password != "" {
-		r.IfVersion = 0 // checked above
-		stream, err = s.Accounts.ChangePassword(ctx, r, b.CurrentPassword, b.Password)
 	}
+	if b.Password != "" {
+		change.Password = &commands.NewPassword{Current: b.CurrentPassword, Next: b.Password}
+	}
+	stream, err := s.Accounts.ChangeProfile(ctx, r, change)
 	if err != nil {
 		return nil, err
 	}

@@ -248,9 +248,13 @@ func TestIfMatchGuardsEveryChange(t *testing.T) {
 		method, path string
 		body         object
 	}{
-		{"PATCH", "", object{"title": "x"}}, {"PUT", "", object{"title": "x"}}, {"POST", "/status", object{"status": "pending"}},
-		{"POST", "/assign", object{"assigned_to_id": c.user}}, {"POST", "/comments", object{"content": "x"}},
-		{"POST", "/attachments", object{"attachments": []any{}}}, {"DELETE", "", nil},
+		{"PATCH", "", object{"title": "x"}},
+		{"PUT", "", object{"title": "x"}},
+		{"POST", "/status", object{"status": "pending"}},
+		{"POST", "/assign", object{"assigned_to_id": c.user}},
+		{"POST", "/comments", object{"content": "x"}},
+		{"POST", "/attachments", object{"attachments": []any{}}},
+		{"DELETE", "", nil},
 	} {
 		for _, tag := range []string{`"1"`, `"3"`, `1`, `W/"1"`, `"x"`, `x`, `""`, `"0"`, `"-1"`, `"99999999999999999999"`} {
 			var body any
@@ -284,9 +288,14 @@ func TestADeletedTicketIsGone(t *testing.T) {
 			method, path string
 			body         object
 		}{
-			{"GET", "", nil}, {"GET", "/comments", nil}, {"GET", "/history", nil}, {"PATCH", "", object{"title": "x"}},
-			{"POST", "/status", object{"status": "closed"}}, {"POST", "/assign", object{"assigned_to_id": nil}},
-			{"POST", "/comments", object{"content": "x"}}, {"POST", "/attachments", object{"attachments": []any{}}},
+			{"GET", "", nil},
+			{"GET", "/comments", nil},
+			{"GET", "/history", nil},
+			{"PATCH", "", object{"title": "x"}},
+			{"POST", "/status", object{"status": "closed"}},
+			{"POST", "/assign", object{"assigned_to_id": nil}},
+			{"POST", "/comments", object{"content": "x"}},
+			{"POST", "/attachments", object{"attachments": []any{}}},
 		} {
 			var body any
 			if route.body != nil {

@@ -90,16 +90,16 @@ A five-minute tour, to copy and paste into a second terminal:
   # watch what happens, over a WebSocket
   bin/ticketd watch &
 
-  # create a ticket, and see it arrive
-  curl -s $TICKETD/api/v1/tickets -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-    -d '{"title":"VPN drops every ten minutes","description":"Since this morning, on Wi-Fi and on cable.","priority":"high"}'
+  # create a ticket, keep its id, and see it arrive
+  TICKET=$(curl -s $TICKETD/api/v1/tickets -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{"title":"VPN drops every ten minutes","description":"Since this morning, on Wi-Fi and on cable.","priority":"high"}' | cut -d'"' -f4)
 
-  # change it: only the supplied fields change, and 1 is its number
-  curl -s -X PATCH $TICKETD/api/v1/tickets/1 -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  # change it: only the supplied fields change
+  curl -s -X PATCH $TICKETD/api/v1/tickets/$TICKET -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{"status":"in_progress","category":"technical"}'
 
   # read its history: who changed what, when, and the hash that proves it
-  curl -s $TICKETD/api/v1/tickets/1/history -H "Authorization: Bearer $TOKEN"
+  curl -s $TICKETD/api/v1/tickets/$TICKET/history -H "Authorization: Bearer $TOKEN"
 
   # stop watching
   kill %%1

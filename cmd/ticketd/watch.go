@@ -63,24 +63,24 @@ type frame struct {
 }
 
 func (w *watcher) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		err := w.follow(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if code := websocket.CloseStatus(err); code == 4001 || code == 4003 {
 			return fmt.Errorf("the server refused the connection: %w", err)
 		}
-		fmt.Fprintf(w.out, "-- connection lost, trying again: %v\n", err)
+		if ctx.Err() == nil {
+			fmt.Fprintf(w.out, "-- connection lost, trying again: %v\n", err)
+		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(reconnectAfter):
 		}
 	}
+	return nil
 }
 
 func (w *watcher) follow(ctx context.Context) error {
+	//nolint:bodyclose // an upgraded response has no body
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.url, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"bearer", w.token}})
 	if err != nil {
 		return err
@@ -107,6 +107,13 @@ func (w *watcher) show(f frame) {
 	switch {
 	case f.Error != "":
 		fmt.Fprintf(w.out, "-- %s\n", f.Error)
+	case f.Type == "connected" && w.position == 0:
+		var head struct {
+			Position int64 `json:"position"`
+		}
+		if json.Unmarshal(f.Data, &head) == nil {
+			w.position = head.Position // what a lost connection resumes after, should no notice come before
+		}
 	case f.Position > 0:
 		w.position = f.Position
 		fmt.Fprintf(w.out, "%s %6d %-22s %s\n", f.Timestamp, f.Position, f.Type, f.Data)

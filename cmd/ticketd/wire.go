@@ -89,6 +89,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	// The write side.
 	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
+	//nolint:contextcheck // a message brings its own context
 	p.reactions, err = newRouter(p.pool, feed, log,
 		commands.ReleaseTickets(ticketCommands, tickets),
 	)
@@ -100,6 +101,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
 	p.authenticator = auth.NewAuthenticator(tokens, users, apiTokens, time.Now)
 	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: keys}
+	//nolint:contextcheck // a socket lives longer than the request, or the start, that made it
 	p.sockets = ws.New(
 		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
 		p.authenticator, visibleTickets{tickets}, &projections.Notices{Tickets: tickets}, p.store, log,

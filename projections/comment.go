@@ -83,14 +83,8 @@ func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	}
 }
 
-// added answers the events of a stream that are being written now.
-func added(s eventstore.Stream) []eventstore.Recorded {
-	first := len(s.Events)
-	for first > 0 && s.Events[first-1].Position == 0 {
-		first--
-	}
-	return s.Events[first:]
-}
+// added answers the events of a stream that are being written now: those without a position, and in a rebuild all.
+func added(s eventstore.Stream) []eventstore.Recorded { return s.Events[settled(s):] }
 
 // List answers a ticket's comments, oldest first, after a version; the internal ones only when asked for.
 func (c *Comments) List(ctx context.Context, org domain.OrgID, id ticket.ID, internal bool, after, limit int) ([]CommentRow, error) {

@@ -11,16 +11,18 @@ import (
 )
 
 // indexTickets makes the words of some tickets anew from the rows that are committed with their events. It is cut at
-// what a tsvector can hold.
+// what a tsvector surely holds, one MiB: a character takes eight bytes at the most, four of its own and, in a compound,
+// four of the part. A text that did not fit would stop the index for everybody.
 const indexTickets = `
 INSERT INTO ticket_search (org_id, ticket_id, words, internal)
 SELECT t.org_id, t.id,
 	setweight(to_tsvector('english', t.title), 'A')
-		|| to_tsvector('english', left(concat_ws(' ', t.description, t.resolution_summary, c.open_words), 200000)),
-	to_tsvector('english', left(coalesce(c.internal_words, ''), 200000))
+		|| to_tsvector('english', left(concat_ws(' ', t.description, t.resolution_summary, c.open_words), 120000)),
+	to_tsvector('english', left(coalesce(c.internal_words, ''), 120000))
 FROM tickets t
 LEFT JOIN LATERAL (
-	SELECT string_agg(content, ' ') FILTER (WHERE NOT internal) AS open_words, string_agg(content, ' ') FILTER (WHERE internal) AS internal_words
+	SELECT string_agg(content, ' ' ORDER BY version) FILTER (WHERE NOT internal) AS open_words,
+		string_agg(content, ' ' ORDER BY version) FILTER (WHERE internal) AS internal_words
 	FROM comments WHERE ticket_id = t.id
 ) c ON true
 WHERE t.id = ANY($1)

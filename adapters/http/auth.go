@@ -73,13 +73,16 @@ func (s *Server) login(ctx context.Context, in *struct {
 		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", "Signing in needs a username or an email address.", ProblemField{Location: "body.username", Message: "required"})
 	}
 	key := "login " + user.NormalizeUsername(name)
-	if limit := s.config.Limits.Login; limit.Requests > 0 && !s.limiter.peek(key, limit) {
-		return nil, newProblem(ctx, nethttp.StatusTooManyRequests, "rate_limited", "Too many wrong passwords for this name; try again later.")
+	limit := s.config.Limits.Login
+	if limit.Requests > 0 {
+		if v := s.limiter.peek(key, limit); !v.allowed {
+			return nil, tooMany(ctx, v, "Too many wrong passwords for this name")
+		}
 	}
 	signedIn, err := s.Accounts.SignIn(ctx, request(ctx), name, in.Body.Password)
 	if err != nil {
-		if domain.KindOf(err) == domain.Unauthenticated && s.config.Limits.Login.Requests > 0 {
-			s.limiter.take(key, s.config.Limits.Login)
+		if domain.KindOf(err) == domain.Unauthenticated && limit.Requests > 0 {
+			s.limiter.take(key, limit)
 		}
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Problem struct { //nolint:errname // it is called so in the RFC, and in the
 	Detail    string         `json:"detail" example:"A ticket that is closed cannot become pending; allowed: open." doc:"A plain sentence."`
 	Errors    []ProblemField `json:"errors,omitempty" doc:"What is wrong with which part of the request."`
 	RequestID string         `json:"request_id,omitempty"`
+
+	retryAfter string // seconds
 }
 
 // ProblemField is one thing wrong with a request.
@@ -41,11 +43,14 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType implements huma.ContentTypeFilter.
 func (*Problem) ContentType(string) string { return "application/problem+json" }
 
-// GetHeaders implements huma.HeadersError: a 401 says how to authenticate.
+// GetHeaders implements huma.HeadersError: a 401 says how to authenticate, a 429 when to come back.
 func (p *Problem) GetHeaders() nethttp.Header {
 	h := nethttp.Header{}
 	if p.Status == nethttp.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
+	}
+	if p.retryAfter != "" {
+		h.Set("Retry-After", p.retryAfter)
 	}
 	return h
 }
@@ -103,8 +108,9 @@ func (s *Server) problem(ctx context.Context, err error) error {
 	return newProblem(ctx, nethttp.StatusInternalServerError, "", "Something went wrong on our side; the request id finds it in our log.")
 }
 
-// useProblems makes huma's own refusals look like ours. huma keeps the constructor in a package variable.
+// useProblems makes huma's own refusals look like ours, and its lists lists. huma keeps both in package variables.
 var useProblems = sync.OnceFunc(func() {
+	huma.DefaultArrayNullable = false
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return humaProblem(context.Background(), status, message, errs) //nolint:forbidigo // huma hands over no context here, only when it builds the schema
 	}

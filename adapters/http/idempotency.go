@@ -99,14 +99,16 @@ func (s *Server) repeat(c huma.Context, kept []byte) {
 	_, _ = c.BodyWriter().Write(a.Body) // the client has gone if this does not arrive
 }
 
-// answerFirst runs the operation and keeps what it answers. Our own faults are not kept: the client shall try again.
+// answerFirst runs the operation and keeps what it answers. What asks the client to try again is not kept: our own
+// faults, limits, and conflicts, of which one may be with a request that came with this very key.
 func (s *Server) answerFirst(c huma.Context, key string, caller domain.Caller, id uuid.UUID, next func(huma.Context)) {
 	response := humaecho.Unwrap(c).Response()
 	tee := &teeWriter{ResponseWriter: response.Writer}
 	response.Writer = tee
 	next(huma.WithValue(c, reservedIDKey, id))
 	response.Writer = tee.ResponseWriter
-	if response.Status >= nethttp.StatusInternalServerError || response.Status == nethttp.StatusTooManyRequests {
+	switch status := response.Status; {
+	case status >= nethttp.StatusInternalServerError, status == nethttp.StatusTooManyRequests, status == nethttp.StatusConflict:
 		return
 	}
 	answer := keptAnswer{Status: response.Status, Header: map[string]string{}, Body: tee.copy.Bytes()}

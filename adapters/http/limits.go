@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	nethttp "net/http"
 	"strconv"
 	"sync"
@@ -71,12 +72,12 @@ func (l *limiter) take(key string, limit Limit) verdict {
 	return v
 }
 
-// peek reports whether there is anything left, and counts nothing.
-func (l *limiter) peek(key string, limit Limit) bool {
+// peek looks what is left, and counts nothing.
+func (l *limiter) peek(key string, limit Limit) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, v := l.look(key, limit)
-	return v.allowed
+	return v
 }
 
 func (l *limiter) look(key string, limit Limit) (*window, verdict) {
@@ -125,16 +126,23 @@ func (s *Server) limit(c huma.Context, next func(huma.Context)) {
 		return
 	}
 	v := s.limiter.take(key, budget)
-	seconds := strconv.Itoa(int((v.reset + time.Second - 1) / time.Second))
 	c.SetHeader("X-RateLimit-Limit", strconv.Itoa(v.limit))
 	c.SetHeader("X-RateLimit-Remaining", strconv.Itoa(v.remaining))
-	c.SetHeader("X-RateLimit-Reset", seconds)
+	c.SetHeader("X-RateLimit-Reset", v.seconds())
 	if !v.allowed {
-		c.SetHeader("Retry-After", seconds)
-		s.refuse(c, newProblem(c.Context(), nethttp.StatusTooManyRequests, "rate_limited", "Too many requests; try again in "+seconds+" seconds."))
+		s.refuse(c, tooMany(c.Context(), v, "Too many requests"))
 		return
 	}
 	next(c)
+}
+
+// seconds is when to come back, rounded up.
+func (v verdict) seconds() string { return strconv.Itoa(int((v.reset + time.Second - 1) / time.Second)) }
+
+func tooMany(ctx context.Context, v verdict, what string) *Problem {
+	p := newProblem(ctx, nethttp.StatusTooManyRequests, "rate_limited", what+"; try again in "+v.seconds()+" seconds.")
+	p.retryAfter = v.seconds()
+	return p
 }
 
 func (s *Server) budget(c huma.Context) (limit Limit, key string) {

@@ -21,7 +21,7 @@ func status201(o *huma.Operation) { o.DefaultStatus = nethttp.StatusCreated }
 func status204(o *huma.Operation) { o.DefaultStatus = nethttp.StatusNoContent }
 
 // public opens an operation to everybody.
-func public(o *huma.Operation) { o.Security = nil }
+func public(o *huma.Operation) { o.Security = []map[string][]string{} }
 
 // authBudget counts an operation against the limit of those who have not signed in yet.
 func authBudget(o *huma.Operation) {
@@ -43,7 +43,7 @@ func op(id, method, path, summary, tag string, options ...option) huma.Operation
 	for _, set := range options {
 		set(&o)
 	}
-	if o.Security != nil {
+	if len(o.Security) > 0 {
 		o.Errors = append(o.Errors, nethttp.StatusUnauthorized, nethttp.StatusForbidden, nethttp.StatusTooManyRequests)
 	}
 	slices.Sort(o.Errors)
@@ -67,6 +67,7 @@ func openAPIConfig(version string) huma.Config {
 	useProblems()
 	c := huma.DefaultConfig("AI Ticket Creator", version)
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()}
 	c.Info.Description = "Turns what a person sees in the browser into a good support ticket, and keeps every step as an event."
 	c.Servers = []*huma.Server{{URL: "/", Description: "This server"}}
 	c.Tags = []*huma.Tag{

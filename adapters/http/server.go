@@ -86,6 +86,9 @@ func New(c Config, d Deps) *Server {
 	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(c.Limits)}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
+	s.echo.IPExtractor = echo.ExtractIPFromXFFHeader() // believes only proxies in private networks
+	// X-Forwarded-For is believed only of a proxy in a private network: else every guess would come from another address.
+	s.echo.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLoopback(false))
 	s.echo.Pre(s.stripSlash)
 	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors())
 	s.api = humaecho.New(s.echo, openAPIConfig(c.Version))

@@ -24,6 +24,10 @@ func (s *Server) systemRoutes() {
 	register(s, op("websocket-health", nethttp.MethodGet, "/api/v1/websocket/health", "How many sockets are open", tagSystem, public), s.websocketHealth)
 	s.echo.GET("/metrics", echo.WrapHandler(s.Metrics))
 	s.echo.GET("/ws", func(c echo.Context) error {
+		if !c.IsWebSocket() {
+			c.Response().Header().Set("Upgrade", "websocket")
+			return newProblem(c.Request().Context(), nethttp.StatusUpgradeRequired, "", "This address speaks WebSocket.")
+		}
 		s.WebSocket.ServeHTTP(c.Response(), c.Request())
 		return nil
 	})
@@ -100,7 +104,8 @@ func (s *Server) describeWebSocket() {
 			Name: "token", In: "query", Description: "A bearer token; or send it as the subprotocol `bearer, <token>`, or in a first message.",
 			Schema: &huma.Schema{Type: huma.TypeString},
 		}},
-		Responses: map[string]*huma.Response{"101": {Description: "Switching protocols"}},
+		Responses: map[string]*huma.Response{"101": {Description: "Switching protocols"}, "426": {Description: "Not a WebSocket handshake"}},
+		Security:  []map[string][]string{},
 	})
 }
 

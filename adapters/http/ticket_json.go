@@ -16,9 +16,9 @@ import (
 // Timestamp writes a time as the contract wants it: RFC 3339, UTC, milliseconds.
 type Timestamp time.Time
 
-// MarshalJSON implements json.Marshaler.
-func (t Timestamp) MarshalJSON() ([]byte, error) {
-	return []byte(`"` + time.Time(t).UTC().Format(projections.Millis) + `"`), nil
+// MarshalText implements encoding.TextMarshaler.
+func (t Timestamp) MarshalText() ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(nil, projections.Millis), nil
 }
 
 // Schema implements huma.SchemaProvider.

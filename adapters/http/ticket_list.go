@@ -170,6 +170,12 @@ func (in *listTicketsInput) filter(ctx context.Context) (projections.TicketFilte
 		Department: in.Department, Tag: in.Tag, CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, UpdatedAfter: in.UpdatedAfter,
 		Text: in.Query, Internal: caller.Can(domain.ReadInternal), OwnedBy: ownOnly(caller), None: in.IntegrationID != "",
 	}
+	for name, text := range map[string]string{"q": in.Query, "department": in.Department, "tag": in.Tag} {
+		if !domain.Storable(text) {
+			return f, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", name+" holds characters that are not text.",
+				ProblemField{Location: "query." + name, Message: "not text"})
+		}
+	}
 	var err error
 	if f.Status, err = oneOf(ctx, "status", in.Status, ticket.Statuses); err != nil {
 		return f, err

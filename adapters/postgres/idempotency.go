@@ -47,13 +47,13 @@ func (i Idempotency) Begin(ctx context.Context, caller domain.Caller, key string
 	return id, first, answer, err
 }
 
-// Finish keeps the answer.
+// Finish keeps the answer, unless another request with the same key was answered meanwhile: the first one counts.
 func (i Idempotency) Finish(ctx context.Context, caller domain.Caller, key string, answer []byte) error {
 	sealed, err := i.Keys.Seal(ctx, caller.Org.UUID, caller.User.UUID, answer)
 	if err != nil {
 		return fmt.Errorf("seal an answer: %w", err)
 	}
-	_, err = i.Pool.Exec(ctx, `UPDATE idempotency SET answer = $4 WHERE org_id = $1 AND user_id = $2 AND key = $3`,
+	_, err = i.Pool.Exec(ctx, `UPDATE idempotency SET answer = $4 WHERE org_id = $1 AND user_id = $2 AND key = $3 AND answer IS NULL`,
 		[16]byte(caller.Org.UUID), [16]byte(caller.User.UUID), key, sealed)
 	if err != nil {
 		return fmt.Errorf("keep an answer: %w", err)

@@ -117,7 +117,7 @@ func TestRequestIDs(t *testing.T) {
 	require.NoError(t, uuid.Validate(made.header.Get("X-Request-ID")))
 	taken := c.with("X-Request-ID", "my-request").ticket()
 	require.Equal(t, "my-request", taken.header.Get("X-Request-ID"))
-	require.Equal(t, "my-request", c.get("/api/v1/tickets/"+taken.id()+"/history").list()[0]["correlation_id"])
+	require.Equal(t, "my-request", c.get("/api/v1/tickets/" + taken.id() + "/history").list()[0]["correlation_id"])
 	require.Equal(t, "my-request", c.with("X-Request-ID", "my-request").do(404, "GET", "/nowhere", nil).text("request_id"))
 	for _, bad := range []string{strings.Repeat("x", 129), "a b", "é", "a\tb", ""} {
 		require.NoError(t, uuid.Validate(c.with("X-Request-ID", bad).get("/health").header.Get("X-Request-ID")), "%q", bad)

@@ -17,7 +17,7 @@ import (
 	"ticketd/projections"
 )
 
-// appendTargets are those of docs/eventstore: writers, and the share of the limit.
+// appendTargets say which share of the limit is aimed at, by writers.
 var appendTargets = []struct {
 	writers int
 	ratio   float64

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,14 +87,20 @@ func settle(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-// databaseCPU is the time that all processes of the server have computed so far.
+// databaseCPU is the time that all processes of the server have computed so far. A process that ends while they are
+// added up would be counted twice or never, so they are added up again then.
 func (l *lab) databaseCPU() time.Duration {
 	if l.postmaster == 0 {
 		return 0
 	}
-	total := processCPU(l.postmaster, true)
-	for _, pid := range childrenOf(l.postmaster) {
-		total += processCPU(pid, false)
+	for {
+		children := childrenOf(l.postmaster)
+		total := processCPU(l.postmaster, true)
+		for _, pid := range children {
+			total += processCPU(pid, false)
+		}
+		if slices.Equal(children, childrenOf(l.postmaster)) {
+			return total
+		}
 	}
-	return total
 }

@@ -57,7 +57,7 @@ func serveLimit(ctx context.Context, address, database string) error {
 		return err
 	}
 	defer pool.Close()
-	server := &http.Server{Addr: address, Handler: limitServer(pool), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: address, Handler: limitServer(pool), ReadHeaderTimeout: 10 * time.Second} //nolint:contextcheck // every request has its own
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

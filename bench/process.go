@@ -85,7 +85,7 @@ func (s *server) stop() error {
 
 // cpu is the time the program has computed so far.
 func (s *server) cpu() time.Duration {
-	if s == nil {
+	if s == nil || s.cmd == nil {
 		return 0
 	}
 	return processCPU(s.cmd.Process.Pid, false)

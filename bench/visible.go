@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -33,15 +34,11 @@ func benchVisible(ctx context.Context, l *lab, o options, out io.Writer) error {
 		return err
 	}
 	defer pool.Close()
-	keys, err := eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: pool})
+	v, err := openVisibility(ctx, pool, l.log)
 	if err != nil {
 		return err
 	}
-	inline := []eventstore.Inline{projections.NewTickets(pool), projections.NewComments(pool)}
-	v := &visibility{pool: pool, store: eventstore.Open(ctx, pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Log: l.log})}
-	defer v.store.Close()
-	stop := v.follow(ctx, l)
-	defer stop()
+	defer v.close()
 	results := newTable("what", "samples:", "p50 ms:", "p99 ms:", "target p50 / p99:")
 	for _, line := range []struct {
 		what, target string
@@ -60,28 +57,36 @@ func benchVisible(ctx context.Context, l *lab, o options, out io.Writer) error {
 			}
 			s.add(measured, measured)
 		}
-		results.add(line.what, strconv.Itoa(int(medianOf(s.samples, func(m sample) int { return m.done }))), ms(s.p50()), ms(s.p99()), line.target)
+		results.add(line.what, strconv.Itoa(medianOf(s.samples, func(m sample) int { return m.done })), ms(s.p50()), ms(s.p99()), line.target)
 	}
 	results.write(out, "From commit to read model", "From the moment Append returns until the search index's transaction is seen from another connection.")
 	return nil
 }
 
+// visibility is a store, and what keeps the search index.
 type visibility struct {
 	pool  *pgxpool.Pool
 	store *eventstore.Postgres
+	close func()
 }
 
-// follow keeps the search index until stop.
-func (v *visibility) follow(ctx context.Context, l *lab) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	runner := projections.NewRunner(&eventstore.Feed{Store: v.store, Pool: v.pool, Log: l.log}, l.log,
+func openVisibility(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (*visibility, error) {
+	keys, err := eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: pool})
+	if err != nil {
+		return nil, err
+	}
+	inline := []eventstore.Inline{projections.NewTickets(pool), projections.NewComments(pool)}
+	store := eventstore.Open(ctx, pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Log: log})
+	runner := projections.NewRunner(&eventstore.Feed{Store: store, Pool: pool, Log: log}, log,
 		projections.Async{Name: searchFeed, Handle: projections.Search})
+	ctx, stop := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { runner.Run(ctx) })
-	return func() {
-		cancel()
+	return &visibility{pool: pool, store: store, close: func() {
+		stop()
 		work.Wait()
-	}
+		store.Close()
+	}}, nil
 }
 
 // once measures, with a transaction left open elsewhere if that is wanted.

@@ -46,6 +46,8 @@ type notifier struct {
 const (
 	channel    = "ticketd_events"
 	retryAfter = time.Second
+	// notifyEvery is how long one notification stands for all commits after it: each costs a transaction.
+	notifyEvery = 5 * time.Millisecond
 )
 
 func startNotifier(ctx context.Context, pool *pgxpool.Pool, w *wake, log *slog.Logger) *notifier {
@@ -84,6 +86,7 @@ func (n *notifier) tell(ctx context.Context, pool *pgxpool.Pool, self string, lo
 			log.WarnContext(ctx, "other instances were not woken", "cause", err)
 			pause(ctx, retryAfter)
 		}
+		pause(ctx, notifyEvery)
 	}
 }
 

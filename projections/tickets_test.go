@@ -326,9 +326,14 @@ func (d desk) any(r *rapid.T) any {
 	return rapid.SampledFrom([]any{
 		ticket.Edited{CreatedBy: d.ann, Title: new("changed"), Department: new("IT"), Tags: &[]string{"a"}, CustomFields: &map[string]any{"n": 1.5}},
 		ticket.Edited{CreatedBy: d.ann, Description: new("quite different"), Urgency: new(ticket.Critical), Tags: &[]string{}},
-		ticket.StatusChanged{To: status, ResolutionSummary: new("done")}, ticket.StatusChanged{To: status},
-		ticket.Assigned{Assignee: d.bob}, ticket.Unassigned{From: d.bob}, d.commented(d.ann, "words", false), d.commented(d.bob, "hush", true),
-		ticket.Attached{Attachments: []ticket.Attachment{file}}, ticket.Detached{FileID: file.FileID}, ticket.Deleted{},
+		ticket.StatusChanged{To: status, ResolutionSummary: new("done")},
+		ticket.StatusChanged{To: status},
+		ticket.Assigned{Assignee: d.bob},
+		ticket.Unassigned{From: d.bob},
+		d.commented(d.ann, "words", false), d.commented(d.bob, "hush", true),
+		ticket.Attached{Attachments: []ticket.Attachment{file}},
+		ticket.Detached{FileID: file.FileID},
+		ticket.Deleted{},
 	}).Draw(r, "event")
 }
 
@@ -362,7 +367,8 @@ func TestNotices(t *testing.T) {
 		{"ticket_assigned", projections.TicketAssignedNotice{TicketID: id.UUID, AssignedBy: by, Timestamp: at(4)}},
 		{"ticket_comment_added", projections.TicketCommentNotice{TicketID: id.UUID, CommentID: comment.CommentID, Author: d.bob.String(), Content: "hello", Timestamp: at(5)}},
 		{"ticket_comment_added", projections.TicketCommentNotice{TicketID: id.UUID, CommentID: secret.CommentID, Author: d.bob.String(), Content: "hush", Internal: true, Timestamp: at(6)}},
-		{"ticket_updated", updated(7, "attachments")}, {"ticket_updated", updated(8, "attachments")},
+		{"ticket_updated", updated(7, "attachments")},
+		{"ticket_updated", updated(8, "attachments")},
 		{"ticket_assigned", projections.TicketAssignedNotice{TicketID: id.UUID, AssignedTo: &d.bob.UUID, AssignedBy: by, Timestamp: at(9)}},
 		{"ticket_updated", gone},
 	} {
@@ -379,8 +385,12 @@ func TestNotices(t *testing.T) {
 		actor            domain.Actor
 		notice, internal bool
 	}{
-		{as(d.ann, domain.Member), true, false}, {as(d.bob, domain.Member), true, false}, {as(newUser(), domain.Member), false, false},
-		{as(newUser(), domain.Support), true, true}, {as(newUser(), domain.Admin), true, true}, {as(newUser(), domain.Auditor), true, false},
+		{as(d.ann, domain.Member), true, false},
+		{as(d.bob, domain.Member), true, false},
+		{as(newUser(), domain.Member), false, false},
+		{as(newUser(), domain.Support), true, true},
+		{as(newUser(), domain.Admin), true, true},
+		{as(newUser(), domain.Auditor), true, false},
 	} {
 		require.Equal(t, c.notice, notices[5].VisibleTo(c.actor), c.actor.Role)
 		require.Equal(t, c.internal, notices[6].VisibleTo(c.actor), c.actor.Role)

@@ -137,7 +137,9 @@ func (s *Server) limit(c huma.Context, next func(huma.Context)) {
 }
 
 // seconds is when to come back, rounded up.
-func (v verdict) seconds() string { return strconv.Itoa(int((v.reset + time.Second - 1) / time.Second)) }
+func (v verdict) seconds() string {
+	return strconv.Itoa(int((v.reset + time.Second - 1) / time.Second))
+}
 
 func tooMany(ctx context.Context, v verdict, what string) *Problem {
 	p := newProblem(ctx, nethttp.StatusTooManyRequests, "rate_limited", what+"; try again in "+v.seconds()+" seconds.")

@@ -104,8 +104,13 @@ func (s *Server) describeWebSocket() {
 			Name: "token", In: "query", Description: "A bearer token; or send it as the subprotocol `bearer, <token>`, or in a first message.",
 			Schema: &huma.Schema{Type: huma.TypeString},
 		}},
-		Responses: map[string]*huma.Response{"101": {Description: "Switching protocols"}, "426": {Description: "Not a WebSocket handshake"}},
-		Security:  []map[string][]string{},
+		Responses: map[string]*huma.Response{
+			"101": {Description: "Switching protocols"},
+			"426": {Description: "Not a WebSocket handshake", Content: map[string]*huma.MediaType{
+				"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}},
+			}},
+		},
+		Security: []map[string][]string{},
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	nethttp "net/http"
 	"os"
 	"reflect"
@@ -228,9 +229,7 @@ func (c *client) try(method, path string, body any) (answer, error) {
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	for name, values := range c.header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, c.header)
 	response, err := web.Do(request)
 	if err != nil {
 		return answer{}, err
@@ -337,9 +336,7 @@ func (c *client) ticket(fields ...object) answer {
 	c.t.Helper()
 	body := object{"title": "Printer", "description": "It burns."}
 	for _, f := range fields {
-		for name, value := range f {
-			body[name] = value
-		}
+		maps.Copy(body, f)
 	}
 	return c.post("/api/v1/tickets", body)
 }
@@ -368,6 +365,7 @@ type told struct {
 }
 
 func (c *client) dial() (*socket, error) {
+	//nolint:bodyclose // an upgraded response has no body
 	conn, _, err := websocket.Dial(c.t.Context(), "ws"+strings.TrimPrefix(c.url, "http")+"/ws", &websocket.DialOptions{
 		Subprotocols: []string{"bearer", c.token},
 	})

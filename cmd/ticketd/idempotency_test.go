@@ -36,9 +36,13 @@ func TestIdempotency(t *testing.T) {
 		body   object
 		status int
 	}{
-		{path + "/comments", object{"content": "x"}, 201}, {path + "/status", object{"status": "pending"}, 200}, {path + "/assign", object{"assigned_to_id": c.user}, 200},
-		{"/api/v1/members/invite", object{"email": "x@example.org"}, 201}, {"/api/v1/api-tokens", object{"name": "x"}, 201},
-		{"/api/v1/tickets", object{"title": "", "description": "d"}, 422}, {path + "/status", object{"status": "lost"}, 422},
+		{path + "/comments", object{"content": "x"}, 201},
+		{path + "/status", object{"status": "pending"}, 200},
+		{path + "/assign", object{"assigned_to_id": c.user}, 200},
+		{"/api/v1/members/invite", object{"email": "x@example.org"}, 201},
+		{"/api/v1/api-tokens", object{"name": "x"}, 201},
+		{"/api/v1/tickets", object{"title": "", "description": "d"}, 422},
+		{path + "/status", object{"status": "lost"}, 422},
 	} {
 		keyed := c.with("Idempotency-Key", post.path+jsonOf(post.body))
 		require.Equal(t, string(keyed.do(post.status, "POST", post.path, post.body).raw), string(keyed.do(post.status, "POST", post.path, post.body).raw), post.path)
@@ -71,8 +75,10 @@ func TestOneKeyAtTheSameMoment(t *testing.T) {
 		path string
 		body object
 	}{
-		{"/api/v1/tickets", object{"title": "t", "description": "d"}}, {"/api/v1/tickets/" + ticket + "/comments", object{"content": "x"}},
-		{"/api/v1/members/invite", object{"email": "x@example.org"}}, {"/api/v1/api-tokens", object{"name": "x"}},
+		{"/api/v1/tickets", object{"title": "t", "description": "d"}},
+		{"/api/v1/tickets/" + ticket + "/comments", object{"content": "x"}},
+		{"/api/v1/members/invite", object{"email": "x@example.org"}},
+		{"/api/v1/api-tokens", object{"name": "x"}},
 	} {
 		var work sync.WaitGroup
 		var mu sync.Mutex
@@ -111,7 +117,8 @@ func TestACrashBetweenEventAndAnswer(t *testing.T) {
 		path string
 		body object
 	}{
-		{"/api/v1/tickets", object{"title": "t", "description": "d"}}, {"/api/v1/tickets/" + ticket + "/comments", object{"content": "x"}},
+		{"/api/v1/tickets", object{"title": "t", "description": "d"}},
+		{"/api/v1/tickets/" + ticket + "/comments", object{"content": "x"}},
 		{"/api/v1/tickets/" + ticket + "/status", object{"status": "pending"}},
 	} {
 		keyed := c.with("Idempotency-Key", "key"+post.path)

@@ -77,26 +77,21 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
 		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", nobodyID)
 		for _, route := range foreign {
-			t.Run(route.method+" "+id.Replace(route.path), func(t *testing.T) {
-				if reference == treasure.text("number") && (strings.Contains(jsonOf(route.body), "{ticket}") || (route.want == 400 && strings.Contains(route.path, "{ticket}"))) {
-					t.Skip("a number is no id in a body, and is looked up before the body")
+			if reference == treasure.text("number") && (strings.Contains(jsonOf(route.body), "{ticket}") || (route.want == 400 && strings.Contains(route.path, "{ticket}"))) {
+				continue // a number is no id in a body, and is looked up before the body
+			}
+			var body any
+			if route.body != nil {
+				body = id.Replace(jsonOf(route.body))
+			}
+			for _, c := range []*client{spy, spy.with("If-Match", `"1"`), spy.with("If-Match", `"99"`)} {
+				if route.want != 404 && c != spy {
+					continue // one's own ticket may well be stale
 				}
-				var body any
-				if route.body != nil {
-					body = id.Replace(jsonOf(route.body))
-				}
-				for _, c := range []*client{spy, spy.with("If-Match", `"1"`), spy.with("If-Match", `"99"`)} {
-					if route.want == 200 && c != spy {
-						continue // one's own ticket may well be stale
-					}
-					if route.want != 404 && c.header.Get("If-Match") == `"99"` {
-						continue
-					}
-					a := c.on(t).do(route.want, route.method, id.Replace(route.path), body)
-					require.NotContains(t, string(a.raw), "jewels")
-					require.NotContains(t, string(a.raw), victim.name)
-				}
-			})
+				a := c.do(route.want, route.method, id.Replace(route.path), body)
+				require.NotContains(t, string(a.raw), "jewels")
+				require.NotContains(t, string(a.raw), victim.name)
+			}
 		}
 		for _, path := range emptyLists {
 			require.Empty(t, spy.get(id.Replace(path)).list(), path)

@@ -1,0 +1,69 @@
+package http
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// clocked is a limiter whose clock stands until the test moves it.
+func clocked() (*limiter, *time.Time) {
+	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	l := newLimiter(Limits{})
+	l.now = func() time.Time { return now }
+	return l, &now
+}
+
+func TestAWindowSlides(t *testing.T) {
+	t.Parallel()
+	l, now := clocked()
+	limit := Limit{Requests: 10, Window: time.Minute}
+	spend := func() (allowed int) {
+		for l.take("ada", limit).allowed {
+			allowed++
+		}
+		return allowed
+	}
+	require.Equal(t, 10, spend())
+	v := l.take("ada", limit)
+	require.Equal(t, verdict{limit: 10, reset: time.Minute}, v)
+	require.Equal(t, "60", v.seconds())
+	require.True(t, l.take("bob", limit).allowed, "everybody has a budget of their own")
+
+	*now = now.Add(59*time.Second + 999*time.Millisecond)
+	require.Zero(t, spend())
+	require.Equal(t, "1", l.peek("ada", limit).seconds(), "rounded up: who waits so long is let in")
+	*now = now.Add(30*time.Second + time.Millisecond) // half of the window before still weighs
+	require.Equal(t, 5, spend())
+	require.False(t, l.peek("ada", limit).allowed)
+	*now = now.Add(time.Minute)
+	require.Equal(t, 8, spend(), "five weigh a half")
+	*now = now.Add(5 * time.Minute)
+	require.Equal(t, 10, spend())
+}
+
+func TestRemainingFalls(t *testing.T) {
+	t.Parallel()
+	l, _ := clocked()
+	limit := Limit{Requests: 3, Window: time.Hour}
+	for want := 2; want >= 0; want-- {
+		require.Equal(t, want+1, l.peek("ada", limit).remaining)
+		require.Equal(t, want, l.take("ada", limit).remaining)
+	}
+	require.Zero(t, l.take("ada", limit).remaining)
+}
+
+func TestWhoeverStaysAwayIsForgotten(t *testing.T) {
+	t.Parallel()
+	l, now := clocked()
+	limit := Limit{Requests: 3, Window: time.Second}
+	for n := range 1000 {
+		l.take(fmt.Sprint(n), limit)
+	}
+	require.Len(t, l.counts, 1000)
+	*now = now.Add(2 * time.Minute)
+	l.take("one who stays", limit)
+	require.Len(t, l.counts, 1)
+}

@@ -144,6 +144,10 @@ type Reader interface {
 	// Read answers the events that q selects, in position order, at most q.Limit (0: all).
 	Read(ctx context.Context, q Query) ([]Recorded, error)
 
+	// Next answers some of the events after a position, in order, and whether that was all there are for now. They
+	// may be shared with other readers, and must not be changed.
+	Next(ctx context.Context, after int64) (events []Recorded, all bool, err error)
+
 	// Head is the position of the last committed event; 0 when there is none.
 	Head(ctx context.Context) (int64, error)
 

@@ -114,6 +114,13 @@ func (k *Keyring) Forget(subject uuid.UUID) {
 	k.forgotten++
 }
 
+// era counts the calls of Forget. What was decrypted in another era may hold words of a person who was erased since.
+func (k *Keyring) era() int {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.forgotten
+}
+
 // Seal encrypts bytes that are about a person but live outside the log.
 func (k *Keyring) Seal(ctx context.Context, org, subject uuid.UUID, plain []byte) (string, error) {
 	key, err := k.Key(ctx, org, subject)

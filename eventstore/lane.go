@@ -314,8 +314,18 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	if err != nil {
 		return fmt.Errorf("append %d commits: %w", len(batch), err)
 	}
-	for _, c := range batch {
-		c.done <- c.settle(positions)
+	var written []Recorded
+	answers := make([]error, len(batch))
+	for i, c := range batch {
+		if answers[i] = c.settle(positions); answers[i] == nil {
+			for _, p := range c.writes {
+				written = append(written, p.added()...)
+			}
+		}
+	}
+	s.recent.add(written)
+	for i, c := range batch {
+		c.done <- answers[i]
 	}
 	return nil
 }

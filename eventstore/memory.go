@@ -83,6 +83,12 @@ func (m *Memory) Read(ctx context.Context, q Query) ([]Recorded, error) {
 	return open(ctx, m.codec, m.keys, batch)
 }
 
+// Next implements Reader.
+func (m *Memory) Next(ctx context.Context, after int64) ([]Recorded, bool, error) {
+	events, err := m.Read(ctx, Query{After: after, Limit: feedBatch})
+	return events, len(events) < feedBatch, err
+}
+
 // Head implements Reader.
 func (m *Memory) Head(context.Context) (int64, error) {
 	m.mu.RLock()

@@ -34,6 +34,7 @@ type Postgres struct {
 	observe  Observer
 	lane     *lane
 	wake     *wake
+	recent   *recent
 	notifier *notifier
 	stop     context.CancelFunc
 }
@@ -55,7 +56,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, codec *Codec, keys *Keyring, 
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the caller's end must not cut a commit in half
 	s := &Postgres{pool: pool, codec: codec, keys: keys, inline: o.Inline, observe: o.Observe, wake: newWake(), stop: stop}
-	s.notifier = startNotifier(ctx, pool, s.wake, o.Log)
+	s.recent = &recent{keys: keys}
+	s.notifier = startNotifier(ctx, pool, s.heard, o.Log)
 	s.lane = startLane(ctx, s.writeBatch)
 	return s
 }
@@ -194,6 +196,21 @@ func (q Query) sql() (string, []any) {
 		sql += fmt.Sprintf(" LIMIT $%d", len(args))
 	}
 	return sql, args
+}
+
+// heard is called when another instance has committed: the table knows more than our memory does.
+func (s *Postgres) heard() {
+	s.recent.drop()
+	s.wake.broadcast()
+}
+
+// Next implements Reader.
+func (s *Postgres) Next(ctx context.Context, after int64) ([]Recorded, bool, error) {
+	if events, all := s.recent.after(after, feedBatch); len(events) > 0 {
+		return events, all, nil
+	}
+	events, err := s.Read(ctx, Query{After: after, Limit: feedBatch})
+	return events, len(events) == 0, err
 }
 
 // Head implements Reader.

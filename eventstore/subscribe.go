@@ -61,37 +61,46 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 	if err != nil {
 		return err
 	}
+	saved := at
 	for ctx.Err() == nil {
 		woken := f.Store.Woken()
-		events, err := f.Store.Read(ctx, Query{After: at, Limit: feedBatch})
+		events, all, err := f.Store.Next(ctx, at)
 		if err != nil {
 			return err
-		}
-		if len(events) == 0 {
-			await(ctx, woken, pollInterval)
-			continue
 		}
 		b := &pgx.Batch{}
-		if err := h(ctx, b, events); err != nil {
-			return &PoisonError{Position: events[0].Position, Err: err}
+		if len(events) > 0 {
+			if err := h(ctx, b, events); err != nil {
+				return &PoisonError{Position: events[0].Position, Err: err}
+			}
+			at = events[len(events)-1].Position
 		}
-		to := events[len(events)-1].Position
-		moved, err := f.advance(ctx, name, at, to, b)
-		if isFault(err) {
-			return &PoisonError{Position: events[0].Position, Err: err}
+		// What asked for no writes needs no checkpoint at once: read again after a crash, it asks for none again.
+		if b.Len() > 0 || at-saved >= feedBatch || len(events) == 0 && at > saved {
+			if at, err = f.save(ctx, name, saved, at, b); err != nil {
+				return err
+			}
+			saved = at
 		}
-		if err != nil {
-			return fmt.Errorf("advance %s: %w", name, err)
-		}
-		if moved {
-			at = to
-			continue
-		}
-		if at, err = f.standby(ctx, name); err != nil {
-			return err
+		if all {
+			await(ctx, woken, pollInterval)
 		}
 	}
 	return nil
+}
+
+// save moves the checkpoint with the writes, and answers where to go on: there, or where another instance has come to.
+func (f *Feed) save(ctx context.Context, name string, from, to int64, writes *pgx.Batch) (int64, error) {
+	moved, err := f.advance(ctx, name, from, to, writes)
+	switch {
+	case isFault(err):
+		return from, &PoisonError{Position: from + 1, Err: err}
+	case err != nil:
+		return from, fmt.Errorf("advance %s: %w", name, err)
+	case moved:
+		return to, nil
+	}
+	return f.standby(ctx, name)
 }
 
 // standby waits until the checkpoint stops moving although there is more to read, and answers where it stands.
@@ -132,7 +141,9 @@ func (f *Feed) advance(ctx context.Context, name string, from, to int64, writes 
 	defer conn.Release() // closes the connection if the transaction is still open
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
-	b.Queue(`SET LOCAL idle_in_transaction_session_timeout = '10s'`) // a frozen instance must not hold the row for ever
+	// A frozen instance must not hold the row for ever. And nothing waits for the disk: what a crash takes back, it takes
+	// back together with the checkpoint.
+	b.Queue(`SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('synchronous_commit', 'off', true)`)
 	b.Queue(`UPDATE checkpoints SET position = $3 WHERE name = $1 AND position = $2`, name, from, to).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected() == 1
 		return nil
@@ -170,7 +181,7 @@ func await(ctx context.Context, woken <-chan struct{}, most time.Duration) {
 func Tail(ctx context.Context, r Reader, after int64, log *slog.Logger, h func(context.Context, []Recorded) error) error {
 	for ctx.Err() == nil {
 		woken := r.Woken()
-		events, err := r.Read(ctx, Query{After: after, Limit: feedBatch})
+		events, all, err := r.Next(ctx, after)
 		if poison, ok := errors.AsType[*PoisonError](err); ok {
 			return poison
 		}
@@ -181,14 +192,15 @@ func Tail(ctx context.Context, r Reader, after int64, log *slog.Logger, h func(c
 			}
 			continue
 		}
-		if len(events) == 0 {
+		if len(events) > 0 {
+			if err := h(ctx, events); err != nil {
+				return err
+			}
+			after = events[len(events)-1].Position
+		}
+		if all {
 			await(ctx, woken, pollInterval)
-			continue
 		}
-		if err := h(ctx, events); err != nil {
-			return err
-		}
-		after = events[len(events)-1].Position
 	}
 	return nil
 }

@@ -50,13 +50,13 @@ const (
 	notifyEvery = 5 * time.Millisecond
 )
 
-func startNotifier(ctx context.Context, pool *pgxpool.Pool, w *wake, log *slog.Logger) *notifier {
+func startNotifier(ctx context.Context, pool *pgxpool.Pool, heard func(), log *slog.Logger) *notifier {
 	n := &notifier{pending: make(chan struct{}, 1)}
 	self := uuid.NewString()
 	n.work.Go(func() { n.tell(ctx, pool, self, log) })
 	n.work.Go(func() {
 		for ctx.Err() == nil {
-			if err := listen(ctx, pool, self, w); err != nil && ctx.Err() == nil {
+			if err := listen(ctx, pool, self, heard); err != nil && ctx.Err() == nil {
 				log.WarnContext(ctx, "listening for other instances was interrupted", "cause", err)
 			}
 			pause(ctx, retryAfter)
@@ -90,7 +90,7 @@ func (n *notifier) tell(ctx context.Context, pool *pgxpool.Pool, self string, lo
 	}
 }
 
-func listen(ctx context.Context, pool *pgxpool.Pool, self string, w *wake) error {
+func listen(ctx context.Context, pool *pgxpool.Pool, self string, heard func()) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -100,14 +100,14 @@ func listen(ctx context.Context, pool *pgxpool.Pool, self string, w *wake) error
 	if _, err := raw.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}
-	w.broadcast() // what was committed before we listened
+	heard() // of what was committed before we listened
 	for {
 		n, err := raw.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
 		if n.Payload != self {
-			w.broadcast()
+			heard()
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ticketd/eventstore"
 	"ticketd/projections"
 )
 
@@ -15,10 +16,11 @@ type packet struct {
 	text []byte
 }
 
-// batch is what the log brought at a time: the notices, and how far the log has been read for them.
+// batch is what the log brought at a time. Its notices are made when the first lane has somebody to tell, because that
+// asks the database whose tickets the events are about; most instances hold no socket for most organizations.
 type batch struct {
-	packets []packet
-	upto    int64
+	events  []eventstore.Recorded
+	packets func() map[int64]packet // by position; made once
 }
 
 // everything is the topic of those who want every notice of their organization.
@@ -49,14 +51,37 @@ func (l *lane) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case b := <-l.feed:
-			for _, p := range b.packets {
-				l.tell(p)
+			for _, e := range b.events {
+				if !l.followed(e) {
+					continue
+				}
+				if p, made := b.packets()[e.Position]; made {
+					l.tell(p)
+				} else {
+					l.pass(e)
+				}
 			}
-			l.mu.Lock()
-			l.position = b.upto
-			l.mu.Unlock()
 		}
 	}
+}
+
+// followed reports whether anybody here follows what the event is about; if nobody does, it has been passed. Whoever
+// begins to follow later is told of it or not by the position they began at.
+func (l *lane) followed(e eventstore.Recorded) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.topics[topic{e.Org, everything}]) > 0 || len(l.topics[topic{e.Org, e.Stream}]) > 0 {
+		return true
+	}
+	l.position = e.Position
+	return false
+}
+
+// pass notes that there is nothing to tell about an event.
+func (l *lane) pass(e eventstore.Recorded) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.position = e.Position
 }
 
 // tell routes one notice. Whoever follows everything and the ticket too is told once.

@@ -54,10 +54,14 @@ func (g *gate) Head(ctx context.Context) (int64, error) {
 	return g.Reader.Head(ctx)
 }
 
-func (g *gate) Read(ctx context.Context, q eventstore.Query) ([]eventstore.Recorded, error) {
+func (g *gate) Next(ctx context.Context, after int64) ([]eventstore.Recorded, bool, error) {
 	if g.poison.Load() {
-		return nil, &eventstore.PoisonError{Position: 1, Err: errAway}
+		return nil, false, &eventstore.PoisonError{Position: 1, Err: errAway}
 	}
+	return g.Reader.Next(ctx, after)
+}
+
+func (g *gate) Read(ctx context.Context, q eventstore.Query) ([]eventstore.Recorded, error) {
 	if q.Org == uuid.Nil {
 		return g.Reader.Read(ctx, q)
 	}
@@ -269,9 +273,8 @@ func TestResumeFromAnInstanceThatIsAhead(t *testing.T) {
 	list, resumed := c.positions()
 	require.Empty(t, list)
 	require.EqualValues(t, last, resumed.Data["position"])
-	packets, err := w.server.pack(t.Context(), w.history(t))
-	require.NoError(t, err)
-	w.server.dispatch(t.Context(), batch{packets: packets[1:], upto: last})
+	late := w.history(t)[1:]
+	w.server.dispatch(t.Context(), batch{events: late, packets: func() map[int64]packet { return w.server.packPatiently(t.Context(), late) }})
 	w.routed()
 	require.Equal(t, last+1, w.happen(id, moved()))
 	require.Equal(t, last+1, c.read().Position)

@@ -48,28 +48,12 @@ func (s *Server) head(ctx context.Context) (int64, error) {
 	}
 }
 
-// follow feeds the lanes. Notices need the database too, so trouble with them is waited out like any other; nothing of
-// such a batch has been told to anybody.
+// follow feeds the lanes.
 func (s *Server) follow(ctx context.Context, at int64) error {
-	for ctx.Err() == nil {
-		err := eventstore.Tail(ctx, s.events, at, s.log, func(ctx context.Context, events []eventstore.Recorded) error {
-			packets, err := s.pack(ctx, events)
-			if err != nil {
-				return err
-			}
-			at = events[len(events)-1].Position
-			s.dispatch(ctx, batch{packets: packets, upto: at})
-			return nil
-		})
-		if poison, ok := errors.AsType[*eventstore.PoisonError](err); ok {
-			return poison
-		}
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "notices were interrupted and will go on", "cause", err)
-			pause(ctx, s.times.retryAfter)
-		}
-	}
-	return nil
+	return eventstore.Tail(ctx, s.events, at, s.log, func(ctx context.Context, events []eventstore.Recorded) error {
+		s.dispatch(ctx, batch{events: events, packets: sync.OnceValue(func() map[int64]packet { return s.packPatiently(ctx, events) })})
+		return nil
+	})
 }
 
 // dispatch hands the batch to every lane. A lane that is behind makes the next batch wait in the log.
@@ -81,6 +65,25 @@ func (s *Server) dispatch(ctx context.Context, b batch) {
 			return
 		}
 	}
+}
+
+// packPatiently waits out trouble with the database; it answers nothing only when ctx has ended.
+func (s *Server) packPatiently(ctx context.Context, events []eventstore.Recorded) map[int64]packet {
+	for ctx.Err() == nil {
+		packets, err := s.pack(ctx, events)
+		if err == nil {
+			byPosition := make(map[int64]packet, len(packets))
+			for _, p := range packets {
+				byPosition[p.Position] = p
+			}
+			return byPosition
+		}
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "notices were interrupted and will go on", "cause", err)
+			pause(ctx, s.times.retryAfter)
+		}
+	}
+	return nil
 }
 
 // pack makes each notice's JSON once, whoever gets it.

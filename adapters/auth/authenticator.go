@@ -44,6 +44,7 @@ type Authenticator struct {
 
 	accountCache *cache.Cache[member, projections.Account]
 	tokenCache   *cache.Cache[string, projections.APITokenRow] // by hash
+	verified     *cache.Cache[string, domain.Caller]           // access tokens whose signature was checked
 	revoked      revoked
 }
 
@@ -58,6 +59,7 @@ func NewAuthenticator(tokens *Tokens, accounts Accounts, apiTokens APITokens, no
 		tokens: tokens, accounts: accounts, apiTokens: apiTokens, now: now,
 		accountCache: cache.New[member, projections.Account](cachedAccounts, cachedFor, now),
 		tokenCache:   cache.New[string, projections.APITokenRow](cachedTokens, cachedFor, now),
+		verified:     cache.New[string, domain.Caller](cachedTokens, cachedFor, now),
 		revoked:      revoked{until: map[uuid.UUID]time.Time{}},
 	}
 }
@@ -85,11 +87,22 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) (domain
 }
 
 func (a *Authenticator) readAccessToken(_ context.Context, bearer string) (domain.Caller, error) {
-	caller, err := a.tokens.read(bearer)
-	if err == nil && a.revoked.has(caller.Session) {
-		err = session.ErrRevoked
+	caller, known := a.verified.Get(bearer)
+	if !known {
+		var err error
+		generation := a.verified.Generation()
+		if caller, err = a.tokens.read(bearer); err != nil {
+			return domain.Caller{}, err
+		}
+		a.verified.Put(generation, bearer, caller)
 	}
-	return caller, err
+	switch {
+	case !a.now().Before(caller.Expires):
+		return domain.Caller{}, ErrTokenExpired
+	case a.revoked.has(caller.Session):
+		return domain.Caller{}, session.ErrRevoked
+	}
+	return caller, nil
 }
 
 func (a *Authenticator) readAPIToken(ctx context.Context, bearer string) (domain.Caller, error) {

@@ -51,7 +51,7 @@ func (d *desk) OpenOf(ctx context.Context, org domain.OrgID, assignee domain.Use
 	}
 	var ids []ticket.ID
 	for _, r := range events {
-		state := d.state(ticket.ID{UUID: r.Stream})
+		state := d.state(ctx, ticket.ID{UUID: r.Stream})
 		if state.Assignee == assignee && !state.Status.Ended() && !state.Deleted && len(ids) < limit {
 			ids = append(ids, ticket.ID{UUID: r.Stream})
 		}
@@ -75,8 +75,8 @@ func (d *desk) open(assignee domain.UserID) ticket.ID {
 	return id
 }
 
-func (d *desk) state(id ticket.ID) ticket.State {
-	stream, err := d.log.Load(d.t.Context(), d.org.UUID, id.UUID)
+func (d *desk) state(ctx context.Context, id ticket.ID) ticket.State {
+	stream, err := d.log.Load(ctx, d.org.UUID, id.UUID)
 	require.NoError(d.t, err)
 	var events []ticket.Event
 	for _, r := range stream.Events {
@@ -100,9 +100,9 @@ func TestWhoLeavesGivesTheirOpenTicketsBack(t *testing.T) {
 	require.Equal(t, []string{"user.removed", "user.deactivated"}, react.Facts)
 	require.NoError(t, react.React(t.Context(), leaving))
 
-	require.True(t, d.state(his).Assignee.IsZero())
-	require.Equal(t, eve, d.state(hers).Assignee)
-	require.Equal(t, bob, d.state(done).Assignee, "a finished ticket keeps who finished it")
+	require.True(t, d.state(t.Context(), his).Assignee.IsZero())
+	require.Equal(t, eve, d.state(t.Context(), hers).Assignee)
+	require.Equal(t, bob, d.state(t.Context(), done).Assignee, "a finished ticket keeps who finished it")
 
 	head, err := d.log.Head(t.Context())
 	require.NoError(t, err)

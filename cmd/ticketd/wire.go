@@ -106,6 +106,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
 		p.authenticator, visibleTickets{tickets}, &projections.Notices{Tickets: tickets}, p.store, log,
 	)
+	//nolint:contextcheck // a request brings its own context
 	p.http = http.New(
 		http.Config{CORSOrigins: c.CORSOrigins, Registration: c.Registration, Limits: c.limits(), Version: version},
 		http.Deps{

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -27,9 +28,19 @@ type Keyring struct {
 	store  KeyStore
 
 	mu        sync.RWMutex
-	opened    map[uuid.UUID]cipher.AEAD
+	opened    map[uuid.UUID]openedKey
 	forgotten int // how often Forget was called
 }
+
+// openedKey is a key as it was some time ago. It is looked up again once in a while, so that a person whose key another
+// instance deleted is gone from here too, even if nobody told us.
+type openedKey struct {
+	cipher.AEAD
+	until time.Time
+}
+
+// cachedFor is how long an opened key is used without looking whether it is still there.
+const cachedFor = time.Minute
 
 // cachedKeys bounds the cache: about 1 KB each.
 const cachedKeys = 20_000
@@ -43,7 +54,7 @@ func NewKeyring(masterKey []byte, store KeyStore) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keyring{master: master, store: store, opened: map[uuid.UUID]cipher.AEAD{}}, nil
+	return &Keyring{master: master, store: store, opened: map[uuid.UUID]openedKey{}}, nil
 }
 
 // Key answers the subject's key and makes one on first use.
@@ -148,7 +159,10 @@ func (k *Keyring) Open(ctx context.Context, subject uuid.UUID, sealed string) ([
 func (k *Keyring) cached(subject uuid.UUID) (key cipher.AEAD, since int) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.opened[subject], k.forgotten
+	if opened, ok := k.opened[subject]; ok && time.Now().Before(opened.until) {
+		return opened.AEAD, k.forgotten
+	}
+	return nil, k.forgotten
 }
 
 // remember caches a key unless somebody was forgotten since: it might be the one that was being read meanwhile.
@@ -164,7 +178,7 @@ func (k *Keyring) remember(subject uuid.UUID, key cipher.AEAD, since int) {
 			break
 		}
 	}
-	k.opened[subject] = key
+	k.opened[subject] = openedKey{AEAD: key, until: time.Now().Add(cachedFor)}
 }
 
 func (k *Keyring) wrap(subject uuid.UUID, secret []byte) []byte {

@@ -206,6 +206,8 @@ func (s *Postgres) heard() {
 
 // Next implements Reader.
 func (s *Postgres) Next(ctx context.Context, after int64) ([]Recorded, bool, error) {
+	ctx, done := unhurried(ctx)
+	defer done()
 	if events, all := s.recent.after(after, feedBatch); len(events) > 0 {
 		return events, all, nil
 	}
@@ -225,6 +227,15 @@ func (s *Postgres) Head(ctx context.Context) (int64, error) {
 
 // Woken implements Reader.
 func (s *Postgres) Woken() <-chan struct{} { return s.wake.wait() }
+
+// patience is how long a follower waits for the database before it counts as trouble.
+const patience = 30 * time.Second
+
+// unhurried lets a follower that is told to stop finish its statement: one that is cut off leaves an ERROR in
+// PostgreSQL's log.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+}
 
 func (s *Postgres) query(ctx context.Context, sql string, args ...any) ([]Recorded, error) {
 	rows, err := s.pool.Query(ctx, sql, args...)

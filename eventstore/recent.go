@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// kept is how many of the newest events stay in memory.
-const kept = 4096
+// kept is how many of the newest events stay in memory, at the least: a few megabytes, or some fifty should all of them
+// be as long as they may.
+const kept = 1024
 
 // recent keeps the newest events that this instance has committed, for those who follow the log: they need not read back
 // from the table, nor decrypt, what was just written here.

@@ -100,3 +100,26 @@ func TestWhatOthersShareIsNotAppendedTo(t *testing.T) {
 	events, _ := r.after(0, 10)
 	require.Equal(t, []int64{1, 2, 3}, positionsOf(events))
 }
+
+func TestAnOpenedKeyIsLookedUpAgainAfterAWhile(t *testing.T) {
+	t.Parallel()
+	store := &memoryKeys{wrapped: map[uuid.UUID][]byte{}}
+	keys, err := NewKeyring(make([]byte, 32), store)
+	require.NoError(t, err)
+	person := uuid.New()
+	sealed, err := keys.Seal(t.Context(), uuid.New(), person, []byte("words"))
+	require.NoError(t, err)
+	delete(store.wrapped, person) // as another instance does that erases
+	_, readable, err := keys.Open(t.Context(), person, sealed)
+	require.NoError(t, err)
+	require.True(t, readable, "still cached")
+
+	keys.mu.Lock()
+	opened := keys.opened[person]
+	opened.until = opened.until.Add(-cachedFor)
+	keys.opened[person] = opened
+	keys.mu.Unlock()
+	_, readable, err = keys.Open(t.Context(), person, sealed)
+	require.NoError(t, err)
+	require.False(t, readable)
+}

@@ -61,7 +61,7 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 	if err != nil {
 		return err
 	}
-	saved := at
+	saved, savedAt := at, time.Now()
 	for ctx.Err() == nil {
 		woken := f.Store.Woken()
 		events, all, err := f.Store.Next(ctx, at)
@@ -75,12 +75,13 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 			}
 			at = events[len(events)-1].Position
 		}
-		// What asked for no writes needs no checkpoint at once: read again after a crash, it asks for none again.
-		if b.Len() > 0 || at-saved >= feedBatch || len(events) == 0 && at > saved {
+		// What asked for no writes needs no checkpoint at once: read again after a crash, it asks for none again. But it
+		// must move while there is work, or an instance that stands by would think that nobody does it.
+		if b.Len() > 0 || at > saved && (len(events) == 0 || time.Since(savedAt) > standbyInterval/2) {
 			if at, err = f.save(ctx, name, saved, at, b); err != nil {
 				return err
 			}
-			saved = at
+			saved, savedAt = at, time.Now()
 		}
 		if all {
 			await(ctx, woken, pollInterval)
@@ -134,6 +135,8 @@ func (f *Feed) checkpoint(ctx context.Context, name string) (at int64, err error
 // advance commits the checkpoint with what the handler queued; false, and nothing written, when another instance was
 // first. The checkpoint's row locks out a second instance until we commit.
 func (f *Feed) advance(ctx context.Context, name string, from, to int64, writes *pgx.Batch) (moved bool, err error) {
+	ctx, done := unhurried(ctx)
+	defer done()
 	conn, err := f.Pool.Acquire(ctx)
 	if err != nil {
 		return false, err

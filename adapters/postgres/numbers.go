@@ -78,18 +78,18 @@ func (n *Numbers) block(org domain.OrgID) *block {
 // take moves the organization's counter. The first time it starts above the numbers that its tickets have already, as
 // after a restore.
 func (n *Numbers) take(ctx context.Context, org domain.OrgID, b *block) error {
-	now := n.now()
+	now, size, last := n.now(), int64(1), int64(0)
 	if b.size > 0 && now.Sub(b.taken) < busy {
-		b.size = min(2*b.size, largestBlock)
-	} else {
-		b.size = 1
+		size = min(2*b.size, largestBlock)
 	}
-	b.taken = now
 	err := n.pool.QueryRow(ctx, `
 		INSERT INTO ticket_numbers (org_id, last)
 		SELECT $1, coalesce(max(number), 0) + $2 FROM tickets WHERE org_id = $1
 		ON CONFLICT (org_id) DO UPDATE SET last = ticket_numbers.last + $2
-		RETURNING last`, [16]byte(org.UUID), b.size).Scan(&b.last)
-	b.next = b.last - b.size
-	return err
+		RETURNING last`, [16]byte(org.UUID), size).Scan(&last)
+	if err != nil {
+		return err // the block stays used up: a number is never given out twice
+	}
+	b.next, b.last, b.size, b.taken = last-size, last, size, now
+	return nil
 }

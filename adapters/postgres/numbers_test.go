@@ -91,3 +91,25 @@ func TestNumbersHaveSmallGaps(t *testing.T) {
 	_, err := numbers.Next(ctx, domain.OrgID{UUID: uuid.New()})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestAFailedTakeGivesNoNumberTwice(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	numbers := NewNumbers(pool)
+	org := domain.OrgID{UUID: uuid.New()}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	seen := map[int64]bool{}
+	for range 20 {
+		_, err := numbers.Next(gone, org) // fails whenever a block is used up
+		if err == nil {
+			continue
+		}
+		n, err := numbers.Next(t.Context(), org)
+		require.NoError(t, err)
+		require.Positive(t, n)
+		require.False(t, seen[n], "number %d again", n)
+		seen[n] = true
+	}
+	require.NotEmpty(t, seen)
+}

@@ -53,12 +53,13 @@ type Accounts struct {
 	sessions  Handler[session.State, session.Command, session.Event]
 	passwords Passwords
 	names     Logins
+	secrets   Secrets
 	prefix    string // of API tokens
 	now       func() time.Time
 }
 
 // NewAccounts wires the deciders of people to the log. The environment's first letters become part of API tokens.
-func NewAccounts(log eventstore.Log, passwords Passwords, names Logins, environment string, now func() time.Time) Accounts {
+func NewAccounts(log eventstore.Log, passwords Passwords, names Logins, secrets Secrets, environment string, now func() time.Time) Accounts {
 	return Accounts{
 		log:       log,
 		users:     NewHandler(log, user.Decider),
@@ -67,6 +68,7 @@ func NewAccounts(log eventstore.Log, passwords Passwords, names Logins, environm
 		sessions:  NewHandler(log, session.Decider),
 		passwords: passwords,
 		names:     names,
+		secrets:   secrets,
 		prefix:    tokenPrefix(environment),
 		now:       func() time.Time { return now().UTC().Truncate(time.Millisecond) },
 	}

@@ -50,15 +50,20 @@ func (a Accounts) decide(ctx context.Context, r Request, id domain.UserID, cmds 
 	if err != nil {
 		return person{}, err
 	}
-	p := person{before: a.users.Fold(stream), own: eventstore.Write{Stream: stream}}
+	p, err := decideAll(person{before: a.users.Fold(stream), own: eventstore.Write{Stream: stream}}, cmds)
+	if stale(r, p.own, err) {
+		return person{}, ErrStale
+	}
+	return p, err
+}
+
+// decideAll decides each command on what the one before has changed.
+func decideAll(p person, cmds []user.Command) (person, error) {
 	p.after = p.before
 	for _, cmd := range cmds {
 		events, err := user.Decide(p.after, cmd)
-		if stale(r, stream, err) {
-			err = ErrStale
-		}
 		if err != nil {
-			return person{}, err
+			return p, err
 		}
 		for _, e := range events {
 			p.after = user.Evolve(p.after, e)

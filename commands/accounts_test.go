@@ -157,6 +157,8 @@ func TestChangeProfile(t *testing.T) {
 	request.IfVersion = 7
 	_, err = w.ChangeProfile(t.Context(), request, commands.ProfileChange{FullName: new("Bob")})
 	require.ErrorIs(t, err, commands.ErrStale)
+	_, err = w.ChangeProfile(t.Context(), request, commands.ProfileChange{FullName: new(string)})
+	require.NoError(t, err, "what changes nothing overwrites nobody's")
 }
 
 func TestAnotherSpellingOfANameIsTheSameName(t *testing.T) {

@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -99,6 +100,13 @@ func (l failingLog) Append(ctx context.Context, m eventstore.Metadata, writes ..
 	return l.Log.Append(ctx, m, writes...)
 }
 
+// plainSecrets has no key.
+type plainSecrets struct{}
+
+func (plainSecrets) Secret(words ...string) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q", words))
+}
+
 // town is a log with people in it, and a clock that only a test moves.
 type town struct {
 	*testing.T
@@ -121,7 +129,7 @@ func newTown(t *testing.T) town {
 func (w town) over(log eventstore.Log) commands.Accounts { return w.with(log, w.hasher) }
 
 func (w town) with(log eventstore.Log, passwords commands.Passwords) commands.Accounts {
-	return commands.NewAccounts(log, passwords, plainLogins{}, "Development", w.now)
+	return commands.NewAccounts(log, passwords, plainLogins{}, plainSecrets{}, "Development", w.now)
 }
 
 func (w town) now() time.Time { return time.Unix(0, w.clock.Load()) }

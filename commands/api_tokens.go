@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -40,14 +41,15 @@ func tokenPrefix(environment string) string {
 	return APITokenMark + letters[:min(3, len(letters))] + "_"
 }
 
-// CreateToken gives the actor's programs a way to sign in. It answers the token, once, and the user's stream. Errors:
-// ErrTokenLife, domain.ErrForbidden, user.ErrInvalid, user.ErrTooManyTokens, user.ErrTokenExists, user.ErrInactive,
+// CreateToken gives the actor's programs a way to sign in. It answers the token, once, and the user's stream; a repeated
+// command, whose first answer was lost, the same token, which lives as long as the first time said. Errors: ErrTokenLife, domain.ErrForbidden, user.ErrInvalid, user.ErrTooManyTokens, user.ErrTokenExists, user.ErrInactive,
 // ErrBusy.
 func (a Accounts) CreateToken(ctx context.Context, r Request, id uuid.UUID, name string, days int) (token string, _ eventstore.Stream, err error) {
 	if days < MinTokenDays || days > MaxTokenDays {
 		return "", eventstore.Stream{}, ErrTokenLife
 	}
-	token, now := a.prefix+newSecret(), a.now()
+	secret := a.secrets.Secret("API token", r.Org.String(), r.By.User.String(), id.String(), name, strconv.Itoa(days))
+	token, now := a.prefix+text.EncodeToString(secret[:]), a.now()
 	stream, err := a.change(ctx, r, r.By.User, user.CreateToken{
 		TokenID: id, Name: name, Hash: HashToken(token), ExpiresAt: now.Add(time.Duration(days) * 24 * time.Hour), Now: now, By: r.By,
 	})

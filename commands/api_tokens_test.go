@@ -28,12 +28,37 @@ func TestCreateToken(t *testing.T) {
 	require.NotEqual(t, token, other)
 }
 
+// The first answer may have been lost with the token in it.
+func TestARepeatedCreateTokenAnswersTheSameToken(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	ann, id := w.register("ann", ""), commands.NewID()
+	token, _, err := w.CreateToken(t.Context(), ann.request(), id, "CI", 30)
+	require.NoError(t, err)
+	before := w.user(ann).Tokens
+	w.pass(time.Hour)
+	again, stream, err := w.CreateToken(t.Context(), ann.request(), id, "CI", 30)
+	require.NoError(t, err)
+	require.Equal(t, token, again)
+	require.Equal(t, 2, stream.Version())
+	require.Equal(t, before, w.user(ann).Tokens, "it lives as long as the first time said")
+
+	_, _, err = w.CreateToken(t.Context(), ann.request(), id, "CD", 30)
+	require.ErrorIs(t, err, user.ErrTokenExists)
+	_, _, err = w.CreateToken(t.Context(), ann.request(), id, "CI", 31)
+	require.ErrorIs(t, err, user.ErrTokenExists)
+	bob := w.join(ann, "bob", domain.Member)
+	his, _, err := w.CreateToken(t.Context(), bob.request(), id, "CI", 30)
+	require.NoError(t, err)
+	require.NotEqual(t, token, his)
+}
+
 func TestTheEnvironmentMarksTokens(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	ann := w.register("ann", "")
 	for environment, mark := range map[string]string{"production": "ai_pro_", "QA": "ai_qa_", "s-1 taging": "ai_sta_", "": "ai__"} {
-		accounts := commands.NewAccounts(w.log, w.hasher, plainLogins{}, environment, w.now)
+		accounts := commands.NewAccounts(w.log, w.hasher, plainLogins{}, plainSecrets{}, environment, w.now)
 		token, _, err := accounts.CreateToken(t.Context(), ann.request(), commands.NewID(), "CI", 1)
 		require.NoError(t, err)
 		require.Regexp(t, "^"+mark+".{43}$", token)

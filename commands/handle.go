@@ -33,7 +33,7 @@ type Request struct {
 	By          domain.Actor
 	Correlation string // the request everything started with
 	Causation   string // the request itself, or the position of the event reacted to
-	IfVersion   int    // refuse with ErrStale at any other version; 0 takes all
+	IfVersion   int    // refuse to change any other version, with ErrStale; 0 takes all
 }
 
 func (r Request) metadata(command string) eventstore.Metadata {
@@ -48,6 +48,11 @@ func (r Request) metadata(command string) eventstore.Metadata {
 type Handler[State, Command, Event any] struct {
 	log     eventstore.Log
 	decider domain.Decider[State, Command, Event]
+
+	// check refuses what the decider allows, for what it cannot know. It is asked only when there is something to
+	// change, so whoever may not change it learns nothing else, and a repeat is answered whatever has gone since.
+	// nil: nothing to check
+	check func(ctx context.Context, org domain.OrgID, cmd Command) error
 }
 
 // NewHandler ties a decider to the log.
@@ -56,7 +61,8 @@ func NewHandler[State, Command, Event any](log eventstore.Log, d domain.Decider[
 }
 
 // Handle loads, decides and appends, and answers the stream as it then stands. A command that changes nothing answers
-// the stream as it is. Errors: the decider's refusals, ErrStale, and ErrBusy after too many lost races.
+// the stream as it is, whatever version the caller knows: so does a repeat whose first answer was lost. Errors: the
+// decider's refusals, ErrStale, and ErrBusy after too many lost races.
 func (h Handler[State, Command, Event]) Handle(ctx context.Context, r Request, id uuid.UUID, cmd Command) (eventstore.Stream, error) {
 	return h.handle(ctx, r, cmd, func() (eventstore.Stream, error) { return h.load(ctx, r.Org, id) })
 }
@@ -79,8 +85,8 @@ func (h Handler[State, Command, Event]) handle(ctx context.Context, r Request, c
 		if err != nil {
 			return nil, err
 		}
-		write, err := h.decide(stream, cmd)
-		if stale(r, stream, err) {
+		write, err := h.decide(ctx, r.Org, stream, cmd)
+		if stale(r, write, err) {
 			return nil, ErrStale
 		}
 		return []eventstore.Write{write}, err
@@ -91,10 +97,14 @@ func (h Handler[State, Command, Event]) handle(ctx context.Context, r Request, c
 	return streams[0], nil
 }
 
-// stale reports a caller who knows another version. Whoever may not see the aggregate learns nothing of its version.
-func stale(r Request, s eventstore.Stream, refusal error) bool {
-	if r.IfVersion == 0 || r.IfVersion == s.Version() {
+// stale reports a caller who knows another version than what they would change, or are refused to change. Whoever may
+// not see the aggregate learns nothing of its version.
+func stale(r Request, w eventstore.Write, refusal error) bool {
+	if r.IfVersion == 0 || r.IfVersion == w.Stream.Version() {
 		return false
+	}
+	if refusal == nil {
+		return len(w.Events) > 0
 	}
 	kind := domain.KindOf(refusal)
 	return kind != domain.NotFound && kind != domain.Forbidden
@@ -106,7 +116,7 @@ func (h Handler[State, Command, Event]) Decide(ctx context.Context, org domain.O
 	if err != nil {
 		return eventstore.Write{}, err
 	}
-	return h.decide(stream, cmd)
+	return h.decide(ctx, org, stream, cmd)
 }
 
 // State answers where the aggregate stands; the zero State when there is none in the organization.
@@ -130,12 +140,17 @@ func (h Handler[State, Command, Event]) Fold(s eventstore.Stream) State {
 	return state
 }
 
-func (h Handler[State, Command, Event]) decide(s eventstore.Stream, cmd Command) (eventstore.Write, error) {
+// decide answers a Write of the stream even when it refuses.
+func (h Handler[State, Command, Event]) decide(ctx context.Context, org domain.OrgID, s eventstore.Stream, cmd Command) (eventstore.Write, error) {
+	write := eventstore.Write{Stream: s}
 	events, err := h.decider.Decide(h.Fold(s), cmd)
-	if err != nil {
-		return eventstore.Write{}, err
+	if err == nil && len(events) > 0 && h.check != nil {
+		err = h.check(ctx, org, cmd)
 	}
-	write := eventstore.Write{Stream: s, Events: make([]any, len(events))}
+	if err != nil {
+		return write, err
+	}
+	write.Events = make([]any, len(events))
 	for i, e := range events {
 		write.Events[i] = e
 	}

@@ -14,10 +14,11 @@ import (
 const InvitationLife = 7 * 24 * time.Hour
 
 // Invite asks somebody to join the organization, as the user with the given id. It answers the token that lets them
-// accept, once, and the new user's stream. Errors: domain.ErrForbidden, user.ErrInvalid, user.ErrExists, login.ErrTaken
+// accept, once, and the new user's stream; a repeated command, whose first answer was lost, the same token. Errors: domain.ErrForbidden, user.ErrInvalid, user.ErrExists, login.ErrTaken
 // when the address already signs somebody in, ErrBusy.
 func (a Accounts) Invite(ctx context.Context, r Request, id domain.UserID, email string, role domain.Role) (token string, _ eventstore.Stream, err error) {
-	token = newLocator(r.Org, id.UUID)
+	secret := a.secrets.Secret("invitation", r.Org.String(), id.String(), user.NormalizeEmail(email), string(role))
+	token = newLocator(r.Org, id.UUID, secret)
 	invite := user.Invite{
 		UserID: id, Email: email, Role: role, TokenHash: HashToken(token), ExpiresAt: a.now().Add(InvitationLife), By: r.By,
 	}

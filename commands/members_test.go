@@ -14,6 +14,29 @@ import (
 	"ticketd/domain/user"
 )
 
+// The first answer may have been lost with the token in it.
+func TestARepeatedInvitationAnswersTheSameToken(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	ann, id := w.register("ann", ""), newUserID()
+	token, _, err := w.Invite(t.Context(), ann.request(), id, "bob@example.org", domain.Member)
+	require.NoError(t, err)
+	w.pass(time.Hour)
+	again, stream, err := w.Invite(t.Context(), ann.request(), id, " Bob@example.org", domain.Member)
+	require.NoError(t, err)
+	require.Equal(t, token, again)
+	require.Equal(t, 1, stream.Version())
+	_, _, err = w.Invite(t.Context(), ann.request(), id, "eve@example.org", domain.Member)
+	require.ErrorIs(t, err, user.ErrExists)
+	_, _, err = w.Invite(t.Context(), ann.request(), id, "bob@example.org", domain.Admin)
+	require.ErrorIs(t, err, user.ErrExists)
+	other, _, err := w.Invite(t.Context(), ann.request(), newUserID(), "bob@example.org", domain.Member)
+	require.NoError(t, err)
+	require.NotEqual(t, token, other)
+	_, err = w.AcceptInvitation(t.Context(), commands.Request{}, again, commands.Joining{Username: "bob", Password: password})
+	require.NoError(t, err)
+}
+
 func TestAnInvitedPersonJoins(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -23,22 +24,22 @@ func HashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// newSecret makes the part of a token that nobody can guess.
-func newSecret() string {
-	secret := make([]byte, secretBytes)
-	_, _ = rand.Read(secret) // never fails: it would end the program
-	return text.EncodeToString(secret)
+// Secrets makes the part of a token that nobody can guess.
+type Secrets interface {
+	// Secret answers the same 32 bytes for the same words, and nothing that anybody could guess who has not the key.
+	Secret(words ...string) [secretBytes]byte
 }
 
 // newLocator makes a token that says where its stream is, so that presenting it needs no look-up: the stream's id, its
 // organization and a secret. Refresh tokens and invitations are such; they go into URLs unescaped.
-func newLocator(org domain.OrgID, stream uuid.UUID) string {
-	token := make([]byte, 0, 2*len(stream)+secretBytes)
-	token = append(token, stream[:]...)
-	token = append(token, org.UUID[:]...)
-	token = token[:cap(token)]
-	_, _ = rand.Read(token[2*len(stream):]) // never fails: it would end the program
-	return text.EncodeToString(token)
+func newLocator(org domain.OrgID, stream uuid.UUID, secret [secretBytes]byte) string {
+	return text.EncodeToString(slices.Concat(stream[:], org.UUID[:], secret[:]))
+}
+
+// random is a secret that is never made again.
+func random() (secret [secretBytes]byte) {
+	_, _ = rand.Read(secret[:]) // never fails: it would end the program
+	return secret
 }
 
 // locate answers where the stream of a token should be. That proves nothing: only the hash in the stream does.

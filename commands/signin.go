@@ -25,6 +25,7 @@ type SignedIn struct {
 	User         user.State
 	Stream       eventstore.Stream // the user's, for whoever shows them
 	Session      uuid.UUID
+	Position     int64  // where in the log this was written
 	RefreshToken string // shown once, good once
 	ExpiresAt    time.Time
 }
@@ -54,10 +55,11 @@ func (a Accounts) SignIn(ctx context.Context, r Request, name, password string) 
 		return SignedIn{}, ErrBadCredentials
 	}
 	in := SignedIn{Org: claimed.Org, User: known, Stream: stream, Session: NewID(), ExpiresAt: a.now().Add(SessionLife)}
-	in.RefreshToken = newLocator(in.Org, in.Session)
-	_, err = a.sessions.Create(ctx, onOwnBehalf(r, in.Org, known), in.Session, session.Start{
+	in.RefreshToken = newLocator(in.Org, in.Session, random())
+	started, err := a.sessions.Create(ctx, onOwnBehalf(r, in.Org, known), in.Session, session.Start{
 		UserID: known.UserID, TokenHash: HashToken(in.RefreshToken), ExpiresAt: in.ExpiresAt,
 	})
+	in.Position = started.Position()
 	return in, err
 }
 
@@ -90,7 +92,7 @@ func (a Accounts) Refresh(ctx context.Context, r Request, refreshToken string) (
 	if known.Status != user.StatusActive {
 		return SignedIn{}, user.ErrInactive
 	}
-	in := SignedIn{Org: org, User: known, Stream: stream, Session: id, RefreshToken: newLocator(org, id), ExpiresAt: started.ExpiresAt}
+	in := SignedIn{Org: org, User: known, Stream: stream, Session: id, RefreshToken: newLocator(org, id, random()), ExpiresAt: started.ExpiresAt}
 	after, err := a.sessions.Handle(ctx, onOwnBehalf(r, org, known), id, session.Refresh{
 		Presented: HashToken(refreshToken), Next: HashToken(in.RefreshToken), Now: a.now(),
 	})
@@ -100,6 +102,7 @@ func (a Accounts) Refresh(ctx context.Context, r Request, refreshToken string) (
 	if a.sessions.Fold(after).Revoked {
 		return SignedIn{}, session.ErrRevoked
 	}
+	in.Position = after.Position()
 	return in, nil
 }
 

@@ -47,15 +47,14 @@ type Tickets struct {
 
 // NewTickets wires the ticket decider to the log and to what it refers to.
 func NewTickets(log eventstore.Log, files Files, members Members, numbers Numbers) Tickets {
-	return Tickets{handler: NewHandler(log, ticket.Decider), files: files, members: members, numbers: numbers}
+	t := Tickets{handler: NewHandler(log, ticket.Decider), files: files, members: members, numbers: numbers}
+	t.handler.check = t.checkReferences
+	return t
 }
 
 // Handle answers one command and the ticket's stream as it then stands. Errors: the refusals of package ticket,
 // ErrUnknownFiles, ErrUnknownAssignee, ErrStale, ErrBusy.
 func (t Tickets) Handle(ctx context.Context, r Request, id ticket.ID, cmd ticket.Command) (eventstore.Stream, error) {
-	if err := t.checkReferences(ctx, r.Org, cmd); err != nil {
-		return eventstore.Stream{}, err
-	}
 	open, isNew := cmd.(ticket.OpenTicket)
 	if !isNew {
 		return t.handler.Handle(ctx, r, id.UUID, cmd)

@@ -20,13 +20,21 @@ type AssignedTickets interface {
 const releaseAtOnce = 100
 
 // ReleaseTickets gives the open tickets of a member who leaves back to everybody: nobody waits for somebody who has gone.
-func ReleaseTickets(tickets Tickets, assigned AssignedTickets) Reaction {
+// Whoever is back by the time of the fact, because it is delivered again, keeps what they have.
+func ReleaseTickets(tickets Tickets, assigned AssignedTickets, members Members) Reaction {
 	return Reaction{
 		Name: "release_tickets", Facts: []string{"user.removed", "user.deactivated"},
 		React: func(ctx context.Context, r eventstore.Recorded) error {
-			leaver := domain.UserID{UUID: r.Stream}
+			org, leaver := domain.OrgID{UUID: r.Org}, domain.UserID{UUID: r.Stream}
+			back, err := members.Active(ctx, org, leaver)
+			if err != nil {
+				return fmt.Errorf("look up who left: %w", err)
+			}
+			if back {
+				return nil
+			}
 			for {
-				ids, err := assigned.OpenOf(ctx, domain.OrgID{UUID: r.Org}, leaver, releaseAtOnce)
+				ids, err := assigned.OpenOf(ctx, org, leaver, releaseAtOnce)
 				if err != nil || len(ids) == 0 {
 					return err
 				}

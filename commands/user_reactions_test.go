@@ -96,7 +96,8 @@ func TestWhoLeavesGivesTheirOpenTicketsBack(t *testing.T) {
 		Position: 4711, Org: d.org.UUID, Stream: bob.UUID, Type: "user.removed", Event: user.Removed{},
 		Metadata: eventstore.Metadata{CorrelationID: "req-0"},
 	}
-	react := commands.ReleaseTickets(d.tickets, d)
+	d.gone[bob] = true
+	react := commands.ReleaseTickets(d.tickets, d, d)
 	require.Equal(t, []string{"user.removed", "user.deactivated"}, react.Facts)
 	require.NoError(t, react.React(t.Context(), leaving))
 
@@ -118,11 +119,29 @@ func TestWhoLeavesGivesTheirOpenTicketsBack(t *testing.T) {
 	require.Equal(t, head, again, "a repeated fact causes nothing")
 }
 
+func TestWhoIsBackKeepsTheirTickets(t *testing.T) {
+	t.Parallel()
+	d, bob := newDesk(t), newUserID()
+	his := d.open(bob)
+	left := eventstore.Recorded{Org: d.org.UUID, Stream: bob.UUID, Type: "user.deactivated", Event: user.Deactivated{}}
+	require.NoError(t, commands.ReleaseTickets(d.tickets, d, d).React(t.Context(), left))
+	require.Equal(t, bob, d.state(t.Context(), his).Assignee, "the fact is delivered again, after a reactivation")
+	require.ErrorIs(t, commands.ReleaseTickets(d.tickets, d, amnesia{}).React(t.Context(), left), errBroken)
+}
+
+// amnesia knows nobody.
+type amnesia struct{}
+
+func (amnesia) Active(context.Context, domain.OrgID, domain.UserID) (bool, error) {
+	return false, errBroken
+}
+
 func TestAReactionGoesOnWhenATicketIsGone(t *testing.T) {
 	t.Parallel()
 	d, bob := newDesk(t), newUserID()
+	d.gone[bob] = true
 	gone := &forgetful{desk: d, ids: []ticket.ID{{UUID: commands.NewID()}}}
-	require.NoError(t, commands.ReleaseTickets(d.tickets, gone).React(t.Context(), eventstore.Recorded{Org: d.org.UUID, Stream: bob.UUID}))
+	require.NoError(t, commands.ReleaseTickets(d.tickets, gone, d).React(t.Context(), eventstore.Recorded{Org: d.org.UUID, Stream: bob.UUID}))
 }
 
 // forgetful names tickets once that are no longer there.
@@ -166,6 +185,79 @@ func TestAttachmentsMustExist(t *testing.T) {
 		require.ErrorIs(t, err, commands.ErrUnknownFiles)
 		require.ErrorContains(t, err, "Invalid or inaccessible files: {01890a5d-ac96-774b-bcce-b302099a8057}")
 	}
+}
+
+// Whoever may not change a ticket learns neither which members nor which files there are.
+func TestReferencesAreCheckedLast(t *testing.T) {
+	t.Parallel()
+	d, bob := newDesk(t), newUserID()
+	d.gone[bob] = true
+	member := newUserID()
+	stranger := domain.Actor{Type: domain.ByUser, ID: member.UUID, User: member, Role: domain.Member}
+	file := []ticket.Attachment{{FileID: domain.FileID{UUID: commands.NewID()}}}
+	theirs, own, nowhere := d.open(domain.UserID{}), ticket.ID{UUID: commands.NewID()}, ticket.ID{UUID: commands.NewID()}
+	open := ticket.OpenTicket{Content: ticket.Content{Title: "t", Description: "d"}, By: stranger}
+	r := d.request()
+	r.By = stranger
+	_, err := d.tickets.Handle(t.Context(), r, own, open)
+	require.NoError(t, err)
+	openFor := open
+	openFor.Assignee = bob
+	for name, c := range map[string]struct {
+		id   ticket.ID
+		cmd  ticket.Command
+		want error
+	}{
+		"assign one's own":        {own, ticket.Assign{Assignee: bob, By: stranger}, domain.ErrForbidden},
+		"edit one's own assignee": {own, ticket.Edit{Assignee: &bob, By: stranger}, domain.ErrForbidden},
+		"open for somebody":       {nowhere, openFor, domain.ErrForbidden},
+		"attach to another's":     {theirs, ticket.Attach{Attachments: file, By: stranger}, ticket.ErrNotFound},
+		"comment on another's":    {theirs, ticket.AddComment{CommentID: commands.NewID(), Content: "c", Attachments: file, By: stranger}, ticket.ErrNotFound},
+		"attach to nothing":       {nowhere, ticket.Attach{Attachments: file, By: stranger}, ticket.ErrNotFound},
+		"attach to one's own":     {own, ticket.Attach{Attachments: file, By: stranger}, commands.ErrUnknownFiles},
+	} {
+		_, err := d.tickets.Handle(t.Context(), r, c.id, c.cmd)
+		require.ErrorIs(t, err, c.want, name)
+	}
+}
+
+func TestARepeatIsAnsweredWhateverHasGoneSince(t *testing.T) {
+	t.Parallel()
+	d, bob := newDesk(t), newUserID()
+	id := d.open(bob)
+	d.gone[bob] = true
+	stream, err := d.do(id, ticket.Assign{Assignee: bob, By: d.admin})
+	require.NoError(t, err)
+	require.Equal(t, 2, stream.Version())
+}
+
+// If-Match guards changes: what changes nothing overwrites nobody's.
+func TestIfVersion(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.open(domain.UserID{})
+	r := d.request()
+	r.IfVersion = 1
+	resolve := ticket.ChangeStatus{To: ticket.Resolved, By: d.admin}
+	for range 2 { // the second is a repeat: the first answer may have been lost
+		stream, err := d.tickets.Handle(t.Context(), r, id, resolve)
+		require.NoError(t, err)
+		require.Equal(t, 2, stream.Version())
+	}
+	for name, cmd := range map[string]ticket.Command{
+		"a change":                  ticket.ChangeStatus{To: ticket.Closed, By: d.admin},
+		"what the status forbids":   ticket.ChangeStatus{To: ticket.Pending, By: d.admin},
+		"what nobody can refer to":  ticket.Attach{Attachments: []ticket.Attachment{{FileID: domain.FileID{UUID: id.UUID}}}, By: d.admin},
+		"what is wrong at any time": ticket.ChangeStatus{To: "lost", By: d.admin},
+	} {
+		_, err := d.tickets.Handle(t.Context(), r, id, cmd)
+		require.ErrorIs(t, err, commands.ErrStale, name)
+	}
+	member := newUserID()
+	_, err := d.tickets.Handle(t.Context(), r, id, ticket.Delete{By: domain.Actor{Type: domain.ByUser, User: member, Role: domain.Member}})
+	require.ErrorIs(t, err, ticket.ErrNotFound)
+	_, err = d.tickets.Handle(t.Context(), r, id, ticket.Delete{By: domain.Actor{Type: domain.ByUser, User: member, Role: domain.Auditor}})
+	require.ErrorIs(t, err, domain.ErrForbidden)
 }
 
 func TestWhoMayNotOpenTicketsUsesUpNoNumber(t *testing.T) {

@@ -36,23 +36,40 @@ func TestAnAbsentIDIsLeftOutOfJSON(t *testing.T) {
 
 func TestStorable(t *testing.T) {
 	t.Parallel()
+	require.True(t, domain.Storable("Grüße 🎫"))
+	require.False(t, domain.Storable("a\x00b"))
+	require.False(t, domain.Storable("a\xff"))
+}
+
+func TestUnstorable(t *testing.T) {
+	t.Parallel()
+	const characters, depth = "holds characters that are not text", "is nested more than 32 levels deep"
 	for name, c := range map[string]struct {
-		value any
-		want  bool
+		value map[string]any
+		want  string
 	}{
-		"text":                  {"Grüße 🎫", true},
-		"nothing":               {nil, true},
-		"a number":              {1.5, true},
-		"a nested value":        {map[string]any{"a": []any{"b", true, map[string]any{"c": nil}}}, true},
-		"NUL in text":           {"a\x00b", false},
-		"broken UTF-8":          {"a\xff", false},
-		"NUL in a key":          {map[string]any{"\x00": 1.0}, false},
-		"NUL in a list":         {[]any{"a", "\x00"}, false},
-		"NUL deep in an object": {map[string]any{"a": []any{map[string]any{"b": "\x00"}}}, false},
+		"nothing":               {nil, ""},
+		"a nested value":        {map[string]any{"a": []any{"b", 1.5, true, map[string]any{"c": nil}}}, ""},
+		"NUL in a key":          {map[string]any{"\x00": 1.0}, characters},
+		"broken UTF-8":          {map[string]any{"a": "\xff"}, characters},
+		"NUL in a list":         {map[string]any{"a": []any{"a", "\x00"}}, characters},
+		"NUL deep in an object": {map[string]any{"a": []any{map[string]any{"b": "\x00"}}}, characters},
+		"32 levels":             {map[string]any{"a": nested(31, "leaf")}, ""},
+		"33 levels":             {map[string]any{"a": nested(32, "leaf")}, depth},
+		"an object too deep":    {map[string]any{"a": nested(31, map[string]any{})}, depth},
+		"5,000 levels":          {map[string]any{"a": nested(5_000, nil)}, depth},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, c.want, domain.Storable(c.value))
+			require.Equal(t, c.want, domain.Unstorable(c.value))
 		})
 	}
+}
+
+// nested wraps a value in so many lists.
+func nested(levels int, value any) any {
+	for range levels {
+		value = []any{value}
+	}
+	return value
 }

@@ -1,27 +1,50 @@
 package domain
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
 
-// Storable reports whether every text in a JSON value can be kept: PostgreSQL holds neither NUL nor broken UTF-8.
-func Storable(value any) bool {
+// MaxDepth is how deep a JSON value may be nested: one that is bottomless would exhaust PostgreSQL's stack.
+const MaxDepth = 32
+
+// Storable reports whether a text can be kept: PostgreSQL holds neither NUL nor broken UTF-8.
+func Storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+// Unstorable answers why a JSON object cannot be kept, as what completes a sentence that begins with its name: because
+// of a text that is not Storable, or because of its depth. Empty if it can.
+func Unstorable(object map[string]any) string { return unstorable(object, MaxDepth) }
+
+// unstorable is Unstorable for any JSON value, with so many levels left.
+func unstorable(value any, levels int) string {
 	switch value := value.(type) {
 	case string:
-		return utf8.ValidString(value) && !strings.ContainsRune(value, 0)
+		if !Storable(value) {
+			return "holds characters that are not text"
+		}
 	case []any:
+		if levels == 0 {
+			return tooDeep()
+		}
 		for _, element := range value {
-			if !Storable(element) {
-				return false
+			if why := unstorable(element, levels-1); why != "" {
+				return why
 			}
 		}
 	case map[string]any:
+		if levels == 0 {
+			return tooDeep()
+		}
 		for key, element := range value {
-			if !Storable(key) || !Storable(element) {
-				return false
+			for _, part := range []any{key, element} {
+				if why := unstorable(part, levels-1); why != "" {
+					return why
+				}
 			}
 		}
 	}
-	return true
+	return ""
 }
+
+func tooDeep() string { return fmt.Sprintf("is nested more than %d levels deep", MaxDepth) }

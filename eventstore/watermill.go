@@ -19,6 +19,8 @@ import (
 // runs inside a transaction. The price is that a crash between a reaction and its checkpoint brings the event again, so
 // every reaction must be harmless to repeat. A message carries a reference to its event and none of its words.
 type Subscriber struct {
+	OnStop func(topic string) // told when the feed ended at an event that cannot be dealt with; may be nil
+
 	feed  *Feed
 	types []string
 }
@@ -55,6 +57,9 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		})
 		if err != nil {
 			s.feed.Log.ErrorContext(ctx, "a reaction has stopped", "subscriber", topic, "cause", err)
+			if s.OnStop != nil {
+				s.OnStop(topic)
+			}
 		}
 	}()
 	return messages, nil

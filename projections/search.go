@@ -48,7 +48,7 @@ func Search(_ context.Context, w *pgx.Batch, events []eventstore.Recorded) error
 
 func changesWords(e ticket.Event) bool {
 	switch e := e.(type) {
-	case ticket.Opened, ticket.Commented:
+	case ticket.Opened, ticket.Commented, ticket.Summarized:
 		return true
 	case ticket.Edited:
 		return e.Title != nil || e.Description != nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,6 +77,8 @@ func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
 		t = t.edited(e)
 	case ticket.StatusChanged:
 		t = t.moved(e, at)
+	case ticket.Summarized:
+		t.ResolutionSummary = e.ResolutionSummary
 	case ticket.Assigned:
 		t.Assignee = e.Assignee
 	case ticket.Unassigned:
@@ -211,6 +214,23 @@ func (t *Tickets) Find(ctx context.Context, org domain.OrgID, id ticket.ID) (Tic
 // FindByNumber answers one ticket by its number. ErrNoTicket when there is none in the organization.
 func (t *Tickets) FindByNumber(ctx context.Context, org domain.OrgID, number int64) (TicketRow, error) {
 	return t.one(ctx, `SELECT `+ticketColumns+` FROM tickets WHERE org_id = $1 AND number = $2 AND NOT deleted`, org, number)
+}
+
+// FindVisible answers the ticket that an id or a number names. ErrNoTicket when there is none that the caller may see.
+func (t *Tickets) FindVisible(ctx context.Context, caller domain.Caller, ref string) (TicketRow, error) {
+	var row TicketRow
+	var err error
+	if id, notUUID := uuid.Parse(ref); notUUID == nil {
+		row, err = t.Find(ctx, caller.Org, ticket.ID{UUID: id})
+	} else if number, notNumber := strconv.ParseInt(ref, 10, 64); notNumber == nil {
+		row, err = t.FindByNumber(ctx, caller.Org, number)
+	} else {
+		return row, ErrNoTicket
+	}
+	if err == nil && !row.VisibleTo(caller.Actor) {
+		return TicketRow{}, ErrNoTicket
+	}
+	return row, err
 }
 
 func (t *Tickets) one(ctx context.Context, sql string, org domain.OrgID, key any) (TicketRow, error) {

@@ -96,11 +96,11 @@ func (t *Tickets) List(ctx context.Context, org domain.OrgID, p TicketPage) ([]T
 	return list, nil
 }
 
-// Count answers how many tickets the filter selects, up to CountLimit.
+// Count answers how many tickets the filter selects, up to one more than CountLimit: that one tells that there are more.
 func (t *Tickets) Count(ctx context.Context, org domain.OrgID, f TicketFilter) (int, error) {
 	q := newTicketQuery(org, f)
 	var count int
-	err := t.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM tickets WHERE `+q.conditions()+q.arg(" LIMIT $%d", CountLimit)+`) AS counted`, q.args...).Scan(&count)
+	err := t.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM tickets WHERE `+q.conditions()+q.arg(" LIMIT $%d", CountLimit+1)+`) AS counted`, q.args...).Scan(&count)
 	if err != nil {
 		return 0, fmt.Errorf("count tickets: %w", err)
 	}

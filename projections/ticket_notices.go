@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -99,6 +100,9 @@ func (n *Notices) ticketNotices(ctx context.Context, events []eventstore.Recorde
 // about says what happened.
 func (n Notice) about(event ticket.Event, r eventstore.Recorded) Notice {
 	at, by := r.At.Format(Millis), r.Metadata.Actor.Person().String()
+	if r.Metadata.Actor.Type == string(domain.BySystem) {
+		by = r.Metadata.Actor.Type
+	}
 	changed := func(fields ...string) {
 		n.Type = "ticket_updated"
 		n.Data = TicketUpdatedNotice{TicketID: r.Stream, Changed: fields, UpdatedBy: by, Version: r.Version, Timestamp: at}
@@ -115,10 +119,13 @@ func (n Notice) about(event ticket.Event, r eventstore.Recorded) Notice {
 	case ticket.StatusChanged:
 		n.Type = "ticket_status_update"
 		n.Data = TicketStatusNotice{TicketID: r.Stream, Status: string(e.To), UpdatedBy: by, Timestamp: at}
+	case ticket.Summarized:
+		changed("resolution_summary")
 	case ticket.Assigned:
 		n.Type = "ticket_assigned"
 		n.Data = TicketAssignedNotice{TicketID: r.Stream, AssignedTo: &e.Assignee.UUID, AssignedBy: by, Timestamp: at}
-	case ticket.Unassigned:
+	case ticket.Unassigned: // whoever had it must hear that it is gone, though it is no longer theirs
+		n.Owners = append(slices.Clip(n.Owners), e.From)
 		n.Type = "ticket_assigned"
 		n.Data = TicketAssignedNotice{TicketID: r.Stream, AssignedBy: by, Timestamp: at}
 	case ticket.Commented:

@@ -58,6 +58,10 @@ func TestATicketsRowFollowsItsEvents(t *testing.T) {
 		{ticket.StatusChanged{From: ticket.Closed, To: ticket.Open}, func(t *projections.TicketRow, _ time.Time) {
 			t.Status, t.ResolvedAt, t.ClosedAt = ticket.Open, nil, nil
 		}},
+		{ticket.Summarized{ResolutionSummary: "It rained.", By: d.bob}, func(t *projections.TicketRow, _ time.Time) {
+			t.ResolutionSummary = "It rained."
+		}},
+		{ticket.Summarized{By: d.bob}, func(t *projections.TicketRow, _ time.Time) { t.ResolutionSummary = "" }},
 		{ticket.Unassigned{From: d.bob}, func(t *projections.TicketRow, _ time.Time) { t.Assignee = domain.UserID{} }},
 	} {
 		before, _ := d.tickets.Find(t.Context(), d.org, id)
@@ -239,6 +243,10 @@ func TestSearch(t *testing.T) {
 	require.True(t, finds("extinguished", false))
 	require.True(t, finds("scanner", false))
 	require.False(t, finds("printer", false))
+	d.happen(id, ticket.Summarized{ResolutionSummary: "It rained."})
+	d.index()
+	require.True(t, finds("rain", false))
+	require.False(t, finds("extinguished", false))
 	d.happen(id, ticket.Deleted{})
 	require.False(t, finds("scanner", true))
 	stranger := d
@@ -327,6 +335,7 @@ func (d desk) any(r *rapid.T) any {
 		ticket.Edited{CreatedBy: d.ann, Title: new("changed"), Department: new("IT"), Tags: &[]string{"a"}, CustomFields: &map[string]any{"n": 1.5}},
 		ticket.Edited{CreatedBy: d.ann, Description: new("quite different"), Urgency: new(ticket.Critical), Tags: &[]string{}},
 		ticket.StatusChanged{To: status, ResolutionSummary: new("done")},
+		ticket.Summarized{ResolutionSummary: "rained", By: d.bob},
 		ticket.StatusChanged{To: status},
 		ticket.Assigned{Assignee: d.bob},
 		ticket.Unassigned{From: d.bob},
@@ -335,6 +344,26 @@ func (d desk) any(r *rapid.T) any {
 		ticket.Detached{FileID: file.FileID},
 		ticket.Deleted{},
 	}).Draw(r, "event")
+}
+
+func TestFindVisible(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.opened()
+	caller := func(u domain.UserID, r domain.Role) domain.Caller {
+		return domain.Caller{Org: d.org, Actor: domain.Actor{Type: domain.ByUser, User: u, Role: r}}
+	}
+	for _, ref := range []string{id.String(), "1"} {
+		row, err := d.tickets.FindVisible(t.Context(), caller(d.ann, domain.Member), ref)
+		require.NoError(t, err)
+		require.Equal(t, id, row.ID)
+		_, err = d.tickets.FindVisible(t.Context(), caller(newUser(), domain.Member), ref)
+		require.ErrorIs(t, err, projections.ErrNoTicket)
+	}
+	for _, unknown := range []string{"", "x", "2", uuid.NewString()} {
+		_, err := d.tickets.FindVisible(t.Context(), caller(d.ann, domain.Admin), unknown)
+		require.ErrorIs(t, err, projections.ErrNoTicket, unknown)
+	}
 }
 
 func TestNotices(t *testing.T) {
@@ -378,6 +407,12 @@ func TestNotices(t *testing.T) {
 		require.Equal(t, id.UUID, notices[n].Topic)
 		require.Equal(t, d.org, notices[n].Org)
 	}
+	require.Contains(t, notices[4].Owners, d.bob, "whoever had it hears that it is gone")
+	released := stream.Events[4]
+	released.Metadata.Actor = eventstore.Actor{Type: string(domain.BySystem)}
+	bySystem, err := (&projections.Notices{Tickets: d.tickets}).From(t.Context(), []eventstore.Recorded{released})
+	require.NoError(t, err)
+	require.Equal(t, "system", bySystem[0].Data.(projections.TicketAssignedNotice).AssignedBy)
 	as := func(u domain.UserID, r domain.Role) domain.Actor {
 		return domain.Actor{Type: domain.ByUser, User: u, Role: r}
 	}

@@ -43,8 +43,10 @@ func newInstance(t *testing.T) instance {
 	t.Cleanup(store.Close)
 	logins, err := auth.NewLogins([32]byte{})
 	require.NoError(t, err)
+	secrets, err := auth.NewTokenSecrets([32]byte{})
+	require.NoError(t, err)
 	i := instance{
-		accounts: commands.NewAccounts(store, auth.NewPasswords(cheap), logins, "development", time.Now),
+		accounts: commands.NewAccounts(store, auth.NewPasswords(cheap), logins, secrets, "development", time.Now),
 		tokens:   auth.NewTokens(secret, auth.AccessLife, time.Now),
 	}
 	i.authenticator = auth.NewAuthenticator(i.tokens, users, apiTokens, time.Now)

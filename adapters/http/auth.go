@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,8 +54,9 @@ type Tokens struct {
 }
 
 type tokensAnswer struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Tokens
+	CacheControl  string   `header:"Cache-Control"`
+	EventPosition Position `header:"X-Event-Position"`
+	Body          Tokens
 }
 
 func (s *Server) login(ctx context.Context, in *struct {
@@ -74,16 +76,16 @@ func (s *Server) login(ctx context.Context, in *struct {
 	}
 	key := "login " + user.NormalizeUsername(name)
 	limit := s.config.Limits.Login
-	if limit.Requests > 0 {
-		if v := s.limiter.peek(key, limit); !v.allowed {
+	if limit.Requests > 0 { // counted before the password is looked at: of many guesses at once no more may pass than of one by one
+		if v := s.limiter.take(key, limit); !v.allowed {
 			return nil, tooMany(ctx, v, "Too many wrong passwords for this name")
 		}
 	}
 	signedIn, err := s.Accounts.SignIn(ctx, request(ctx), name, in.Body.Password)
+	if limit.Requests > 0 && domain.KindOf(err) != domain.Unauthenticated {
+		s.limiter.giveBack(key, limit)
+	}
 	if err != nil {
-		if domain.KindOf(err) == domain.Unauthenticated && limit.Requests > 0 {
-			s.limiter.take(key, limit)
-		}
 		return nil, err
 	}
 	return s.answerTokens(signedIn)
@@ -107,7 +109,7 @@ func (s *Server) answerTokens(in commands.SignedIn) (*tokensAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tokensAnswer{CacheControl: "no-store", Body: Tokens{
+	return &tokensAnswer{CacheControl: "no-store", EventPosition: Position(strconv.FormatInt(in.Position, 10)), Body: Tokens{
 		AccessToken: token, RefreshToken: in.RefreshToken, TokenType: "bearer", ExpiresIn: int(time.Until(expires).Seconds()),
 		User: renderUser(projections.Fold(projections.ApplyUser, in.Stream.Events)),
 	}}, nil

@@ -101,8 +101,9 @@ func (s *Server) problem(ctx context.Context, err error) error {
 		}
 		return newProblem(ctx, status(refusal.Kind), refusal.Code, refusal.Message, fields...)
 	}
-	if ctx.Err() != nil { // the client has gone, and nobody reads the answer
-		return newProblem(ctx, nethttp.StatusServiceUnavailable, "canceled", "The request was canceled.")
+	if ctx.Err() != nil { // detach bounds every request
+		s.Logger.WarnContext(ctx, "a request took longer than it may", "cause", err, "request_id", requestID(ctx))
+		return newProblem(ctx, nethttp.StatusServiceUnavailable, "timeout", "The request took too long and was given up; whether it changed anything is not known.")
 	}
 	s.Logger.ErrorContext(ctx, "a request could not be answered", "cause", err, "request_id", requestID(ctx))
 	return newProblem(ctx, nethttp.StatusInternalServerError, "", "Something went wrong on our side; the request id finds it in our log.")
@@ -127,7 +128,7 @@ func humaProblem(ctx context.Context, status int, message string, errs []error) 
 		}
 		field := ProblemField{Message: err.Error()}
 		if detailed, ok := errors.AsType[*huma.ErrorDetail](err); ok {
-			field = ProblemField{Location: detailed.Location, Message: detailed.Message, Value: harmless(detailed.Value)}
+			field = ProblemField{Location: detailed.Location, Message: detailed.Message, Value: shown(detailed.Location, detailed.Value)}
 		}
 		fields = append(fields, field)
 	}
@@ -148,6 +149,17 @@ func sentence(f ProblemField) string {
 		return f.Message
 	}
 	return f.Location + ": " + f.Message
+}
+
+// shown is a value as a refusal may repeat it: never one of a field that holds a secret, however wrong it is.
+func shown(location string, value any) any {
+	field := strings.ToLower(location[strings.LastIndexByte(location, '.')+1:])
+	for _, secret := range []string{"password", "token", "secret"} {
+		if strings.Contains(field, secret) {
+			return nil
+		}
+	}
+	return harmless(value)
 }
 
 // harmless leaves out of an answer what is long, and whole bodies, which may hold a password.

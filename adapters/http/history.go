@@ -34,9 +34,9 @@ type HistoryEntry struct {
 
 // HistoryActor is who caused an event.
 type HistoryActor struct {
-	Type string    `json:"type" enum:"user,api_token,agent,integration,system"`
-	ID   uuid.UUID `json:"id" format:"uuid"`
-	Name string    `json:"name"`
+	Type string     `json:"type" enum:"user,api_token,agent,integration,system"`
+	ID   *uuid.UUID `json:"id" format:"uuid" doc:"null: the system."`
+	Name string     `json:"name"`
 }
 
 // Change is one field before and after.
@@ -91,7 +91,10 @@ func actorsOf(events []eventstore.Recorded) []domain.UserID {
 }
 
 func renderHistory(r eventstore.Recorded, before, after projections.TicketRow, people map[domain.UserID]projections.Person) HistoryEntry {
-	actor := HistoryActor{Type: r.Metadata.Actor.Type, ID: r.Metadata.Actor.ID}
+	actor := HistoryActor{Type: r.Metadata.Actor.Type, ID: &r.Metadata.Actor.ID}
+	if actor.Type == string(domain.BySystem) {
+		actor.ID, actor.Name = nil, actor.Type
+	}
 	if person, known := people[domain.UserID{UUID: r.Metadata.Actor.Person()}]; known {
 		actor.Name = person.Username
 	}

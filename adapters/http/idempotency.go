@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	nethttp "net/http"
+	"os"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -58,6 +60,7 @@ func (s *Server) replay(c huma.Context, next func(huma.Context)) {
 		return
 	}
 	r := humaecho.Unwrap(c).Request()
+	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // a writer without deadlines is one of a test
 	body, err := io.ReadAll(nethttp.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
 		s.refuse(c, bodyProblem(ctx, err))
@@ -78,7 +81,13 @@ func (s *Server) replay(c huma.Context, next func(huma.Context)) {
 	}
 }
 
+// bodyTime is how long a client may take to send a body: huma's own time begins only behind this middleware.
+const bodyTime = 10 * time.Second
+
 func bodyProblem(ctx context.Context, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return newProblem(ctx, nethttp.StatusRequestTimeout, "", "The request body did not come in time.")
+	}
 	if _, tooLarge := errors.AsType[*nethttp.MaxBytesError](err); tooLarge {
 		return newProblem(ctx, nethttp.StatusRequestEntityTooLarge, "", "The request body is larger than 1 MiB.")
 	}

@@ -72,12 +72,16 @@ func (l *limiter) take(key string, limit Limit) verdict {
 	return v
 }
 
-// peek looks what is left, and counts nothing.
-func (l *limiter) peek(key string, limit Limit) verdict {
+// giveBack takes back what was counted for a request that turned out to cost nothing.
+func (l *limiter) giveBack(key string, limit Limit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, v := l.look(key, limit)
-	return v
+	w, _ := l.look(key, limit)
+	if w.count > 0 {
+		w.count--
+	} else {
+		w.before = max(0, w.before-1) // the window has slid since
+	}
 }
 
 func (l *limiter) look(key string, limit Limit) (*window, verdict) {
@@ -147,9 +151,12 @@ func tooMany(ctx context.Context, v verdict, what string) *Problem {
 	return p
 }
 
+// authKey names the budget of an address.
+func authKey(c huma.Context) string { return "auth " + humaecho.Unwrap(c).RealIP() }
+
 func (s *Server) budget(c huma.Context) (limit Limit, key string) {
 	if c.Operation().Metadata[authLimited] != nil {
-		return s.config.Limits.Auth, "auth " + humaecho.Unwrap(c).RealIP()
+		return s.config.Limits.Auth, authKey(c)
 	}
 	if caller := callerOf(c.Context()); !caller.User.IsZero() {
 		return s.config.Limits.Default, "user " + caller.User.String()

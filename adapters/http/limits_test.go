@@ -16,6 +16,30 @@ func clocked() (*limiter, *time.Time) {
 	return l, &now
 }
 
+// peek looks what is left, and counts nothing.
+func (l *limiter) peek(key string, limit Limit) verdict {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, v := l.look(key, limit)
+	return v
+}
+
+func TestWhatIsGivenBackMayBeSpentAgain(t *testing.T) {
+	t.Parallel()
+	l, now := clocked()
+	limit := Limit{Requests: 2, Window: time.Minute}
+	require.True(t, l.take("ada", limit).allowed)
+	require.True(t, l.take("ada", limit).allowed)
+	require.False(t, l.take("ada", limit).allowed)
+	l.giveBack("ada", limit)
+	require.Equal(t, 1, l.peek("ada", limit).remaining)
+	*now = now.Add(time.Minute) // what the window before counted can be given back, too
+	require.Equal(t, 1, l.peek("ada", limit).remaining)
+	l.giveBack("ada", limit)
+	l.giveBack("ada", limit)
+	require.Equal(t, 2, l.peek("ada", limit).remaining, "never more than there is")
+}
+
 func TestAWindowSlides(t *testing.T) {
 	t.Parallel()
 	l, now := clocked()

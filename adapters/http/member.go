@@ -8,6 +8,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/eventstore"
 	"ticketd/projections"
 )
 
@@ -32,16 +33,28 @@ func (s *Server) listMembers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body []User }{renderUsers(rows)}, nil
-}
-
-func renderUsers(rows []projections.UserRow) []User {
 	list := make([]User, len(rows))
 	for i, row := range rows {
-		list[i] = renderUser(row)
-		list[i].Preferences = map[string]any{} // their own business
+		list[i] = renderMember(row, caller)
 	}
-	return list
+	return &struct{ Body []User }{list}, nil
+}
+
+// renderMember shows a person to somebody else: their preferences are their own business, and their address and status
+// that of those who give tickets to people.
+func renderMember(row projections.UserRow, to domain.Caller) User {
+	shown := renderUser(row)
+	shown.Preferences = map[string]any{}
+	if !to.Can(domain.AssignTickets) {
+		shown.Email, shown.Status, shown.IsActive = nil, nil, nil
+	}
+	return shown
+}
+
+// answerMember is answerUser for somebody else.
+func answerMember(ctx context.Context, stream eventstore.Stream) *userAnswer {
+	row := projections.Fold(projections.ApplyUser, stream.Events)
+	return &userAnswer{ETag: etag(row.Version), EventPosition: positionOf(stream), Body: renderMember(row, callerOf(ctx))}
 }
 
 // Invitation is a way into the organization for one person.
@@ -66,7 +79,7 @@ func (s *Server) inviteMember(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	answer := answerUser(stream)
+	answer := answerMember(ctx, stream)
 	return &struct {
 		EventPosition Position `header:"X-Event-Position"`
 		Body          Invitation
@@ -96,7 +109,7 @@ func (s *Server) updateMember(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return answerUser(stream), nil
+	return answerMember(ctx, stream), nil
 }
 
 func (s *Server) removeMember(ctx context.Context, in *struct {

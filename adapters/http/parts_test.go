@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	nethttp "net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,13 @@ type ailing struct{}
 
 func (ailing) Database(context.Context) error { return errors.New("dial tcp: secret.internal") }
 
+// asked is well, and tells who asks.
+type asked func(context.Context)
+
+func (asked) Database(context.Context) error { return nil }
+
+func (a asked) Ready(ctx context.Context) map[string]string { a(ctx); return nil }
+
 func (ailing) Ready(context.Context) map[string]string {
 	return map[string]string{"database": "does not answer"}
 }
@@ -177,23 +185,85 @@ func golden(t *testing.T, name string, answer *httptest.ResponseRecorder) {
 	require.Equal(t, string(want), string(text)+"\n", name)
 }
 
-func TestAClientThatHasGone(t *testing.T) {
+func TestARequestThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	s := bare(slog.New(slog.NewTextHandler(&log, nil)))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	problem, ok := errors.AsType[*Problem](s.problem(ctx, context.Canceled))
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	problem, ok := errors.AsType[*Problem](s.problem(ctx, ctx.Err()))
 	require.True(t, ok)
 	require.Equal(t, nethttp.StatusServiceUnavailable, problem.Status)
-	require.Empty(t, log.String(), "nobody's fault")
+	require.Equal(t, "urn:ticketd:problem:timeout", problem.Type)
+	require.Contains(t, log.String(), "longer than it may")
+}
+
+// A client that leaves cancels nothing: the database would log it.
+func TestAClientThatHasGone(t *testing.T) {
+	t.Parallel()
+	s := bare(slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	looked := make(chan error, 1)
+	s.Probes = asked(func(ctx context.Context) { looked <- ctx.Err(); _, bounded := ctx.Deadline(); require.True(t, bounded) })
+	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/ready", nil))
+	require.NoError(t, <-looked)
 	require.PanicsWithValue(t, nethttp.ErrAbortHandler, func() {
 		_ = s.recoverPanics(func(echoContext) error { panic(nethttp.ErrAbortHandler) })(nil)
 	})
 }
 
+// An invitation's token is part of its address.
+func TestTheLogHoldsNoAddress(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := bare(slog.New(slog.NewTextHandler(&log, nil)))
+	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", "/api/v1/invitations/accept/the-token?x=the-token", nil))
+	require.Contains(t, log.String(), "route=/api/v1/invitations/accept/:token")
+	require.NotContains(t, log.String(), "the-token")
+}
+
+func TestWhereARequestComesFrom(t *testing.T) {
+	t.Parallel()
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
+	for _, c := range []struct {
+		trusted               []netip.Prefix
+		from, forwarded, want string
+	}{
+		{nil, "10.1.1.1:1", "1.2.3.4", "10.1.1.1"},
+		{nil, "127.0.0.1:1", "1.2.3.4", "127.0.0.1"},
+		{proxies, "10.1.1.1:1", "1.2.3.4", "1.2.3.4"},
+		{proxies, "[2001:db8::1]:1", "1.2.3.4", "1.2.3.4"},
+		{proxies, "10.1.1.1:1", "9.9.9.9, 1.2.3.4, 10.2.2.2", "1.2.3.4"},
+		{proxies, "10.1.1.1:1", "", "10.1.1.1"},
+		{proxies, "192.168.0.1:1", "1.2.3.4", "192.168.0.1"},
+		{proxies, "127.0.0.1:1", "1.2.3.4", "127.0.0.1"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.RemoteAddr = c.from
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		require.Equal(t, c.want, addressBehind(c.trusted)(r), "%+v", c)
+	}
+}
+
+func TestABodyThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[int]error{408: fmt.Errorf("read: %w", os.ErrDeadlineExceeded), 413: &nethttp.MaxBytesError{}, 400: errors.New("gone")} {
+		problem, ok := errors.AsType[*Problem](bodyProblem(t.Context(), err))
+		require.True(t, ok)
+		require.Equal(t, want, problem.Status)
+	}
+}
+
 func TestHarmless(t *testing.T) {
 	t.Parallel()
+	for _, field := range []string{"body.password", "body.current_password", "path.token", "body.refresh_token", "body.credentials.API_Secret"} {
+		require.Nil(t, shown(field, "short"), field)
+	}
+	require.Equal(t, 7, shown("body.username", 7))
+	require.Equal(t, "x", shown("", "x"))
 	require.Equal(t, "x", harmless("x"))
 	require.Nil(t, harmless(strings.Repeat("x", 101)))
 	require.Equal(t, 1.5, harmless(1.5))

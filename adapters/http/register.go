@@ -34,6 +34,9 @@ func errs(statuses ...int) option {
 	return func(o *huma.Operation) { o.Errors = append(o.Errors, statuses...) }
 }
 
+// described adds what a summary has no room for.
+func described(text string) option { return func(o *huma.Operation) { o.Description = text } }
+
 // op describes a protected operation.
 func op(id, method, path, summary, tag string, options ...option) huma.Operation {
 	o := huma.Operation{

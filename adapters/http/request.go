@@ -78,7 +78,8 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// logRequests writes one line a request: no query string, because it may carry a token, and no body.
+// logRequests writes one line a request: no body, and the route instead of the address, because both the query string
+// and the path (of an invitation) may carry a token.
 func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -89,7 +90,7 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 		took := time.Since(start)
 		r, status := c.Request(), c.Response().Status
 		s.Observe(r.Method, c.Path(), status, took)
-		s.Logger.InfoContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", status,
+		s.Logger.InfoContext(r.Context(), "request", "method", r.Method, "route", c.Path(), "status", status,
 			"took_ms", float64(took.Microseconds())/1000, "bytes", c.Response().Size, "request_id", requestID(r.Context()))
 		return nil
 	}
@@ -124,10 +125,32 @@ func (s *Server) authenticate(c huma.Context, next func(huma.Context)) {
 	}
 	caller, err := s.Authenticator.Authenticate(c.Context(), strings.TrimSpace(token))
 	if err != nil {
-		s.refuse(c, err)
+		s.refuse(c, s.countRefusal(c, err))
 		return
 	}
 	next(huma.WithValue(c, callerKey, caller))
+}
+
+// countRefusal draws a token that is not valid on the budget of its address, so that nobody may guess for ever.
+func (s *Server) countRefusal(c huma.Context, err error) error {
+	if domain.KindOf(err) != domain.Unauthenticated || s.config.Limits.Auth.Requests == 0 {
+		return err
+	}
+	if v := s.limiter.take(authKey(c), s.config.Limits.Auth); !v.allowed {
+		return tooMany(c.Context(), v, "Too many refused tokens")
+	}
+	return err
+}
+
+// maxTime is how long a request may take once it was read.
+const maxTime = 30 * time.Second
+
+// detach lets a request go on without its client. A client that leaves must not cancel a statement that is under way:
+// PostgreSQL would log an ERROR, and a write might or might not have happened. The time is bounded instead.
+func (s *Server) detach(c huma.Context, next func(huma.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), maxTime)
+	defer cancel()
+	next(huma.WithContext(c, ctx))
 }
 
 // refuse answers from a middleware.

@@ -10,7 +10,9 @@ package http
 import (
 	"context"
 	"log/slog"
+	"net"
 	nethttp "net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,10 +65,11 @@ type Deps struct {
 
 // Config is what an operator chooses.
 type Config struct {
-	CORSOrigins  []string
-	Registration string // "open" or "invite"
-	Limits       Limits
-	Version      string
+	CORSOrigins    []string
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Registration   string         // "open" or "invite"
+	Limits         Limits
+	Version        string
 }
 
 // Server answers HTTP requests.
@@ -86,13 +89,11 @@ func New(c Config, d Deps) *Server {
 	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(c.Limits)}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
-	s.echo.IPExtractor = echo.ExtractIPFromXFFHeader() // believes only proxies in private networks
-	// X-Forwarded-For is believed only of a proxy in a private network: else every guess would come from another address.
-	s.echo.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLoopback(false))
+	s.echo.IPExtractor = addressBehind(c.TrustedProxies)
 	s.echo.Pre(s.stripSlash)
 	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors())
 	s.api = humaecho.New(s.echo, openAPIConfig(c.Version))
-	s.api.UseMiddleware(s.authenticate, s.limit, s.replay)
+	s.api.UseMiddleware(s.detach, s.authenticate, s.limit, s.replay)
 	s.systemRoutes()
 	s.authRoutes()
 	s.userRoutes()
@@ -104,6 +105,19 @@ func New(c Config, d Deps) *Server {
 	s.historyRoutes()
 	s.docsRoutes()
 	return s
+}
+
+// addressBehind tells where a request comes from. X-Forwarded-For is believed only of the operator's own proxies: else
+// every guess would come from another address.
+func addressBehind(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 // ServeHTTP implements net/http's Handler.

@@ -13,7 +13,8 @@ type Probes interface {
 	// Database is nil when the database answers.
 	Database(ctx context.Context) error
 
-	// Ready answers why the program should not get requests now: a name and a reason each; empty when it should.
+	// Ready answers why the program should not get requests now: a name and a reason each; empty when it should. Everybody
+	// may read it.
 	Ready(ctx context.Context) map[string]string
 }
 
@@ -36,14 +37,13 @@ func (s *Server) systemRoutes() {
 
 type healthAnswer struct {
 	Body struct {
-		Status  string `json:"status" enum:"healthy"`
-		Version string `json:"version"`
+		Status string `json:"status" enum:"healthy"`
 	}
 }
 
 func (s *Server) health(context.Context, *struct{}) (*healthAnswer, error) {
 	answer := &healthAnswer{}
-	answer.Body.Status, answer.Body.Version = "healthy", s.config.Version
+	answer.Body.Status = "healthy"
 	return answer, nil
 }
 

@@ -3,7 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
-	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,11 +14,10 @@ import (
 )
 
 func (s *Server) ticketRoutes() {
-	s.legacyTicketRoutes()
-	register(s, op("create-ticket", nethttp.MethodPost, "/api/v1/tickets", "Create a ticket", tagTickets, status201, errs(400, 409, 415)), s.createTicket)
-	register(s, op("list-tickets", nethttp.MethodGet, "/api/v1/tickets", "List tickets, newest first", tagTickets), s.listTickets)
+	register(s, op("create-ticket", nethttp.MethodPost, "/api/v1/tickets", "Create a ticket", tagTickets, status201, described(aliasOfCreate), errs(400, 409, 415)), s.createTicket)
+	register(s, op("list-tickets", nethttp.MethodGet, "/api/v1/tickets", "List tickets, newest first", tagTickets, described(aliasOfList)), s.listTickets)
 	register(s, op("ticket-stats", nethttp.MethodGet, "/api/v1/tickets/stats/overview", "Totals and distributions", tagTickets), s.ticketStats)
-	register(s, op("get-ticket", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}", "Get a ticket", tagTickets, errs(404)), s.getTicket)
+	register(s, op("get-ticket", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}", "Get a ticket, as it is or as it was", tagTickets, described(asItWas), errs(404)), s.getTicket)
 	register(s, op("update-ticket", nethttp.MethodPatch, "/api/v1/tickets/{ticket_id}", "Change the supplied fields", tagTickets, errs(400, 404, 409, 412, 415)), s.updateTicket)
 	register(s, op("put-ticket", nethttp.MethodPut, "/api/v1/tickets/{ticket_id}", "Change the supplied fields, as PATCH does", tagTickets, errs(400, 404, 409, 412, 415)), s.updateTicket)
 	register(s, op("delete-ticket", nethttp.MethodDelete, "/api/v1/tickets/{ticket_id}", "Delete a ticket; its history stays", tagTickets, status204, errs(404, 409, 412)), s.deleteTicket)
@@ -112,26 +111,7 @@ func (s *Server) showTicket(ctx context.Context, row projections.TicketRow) (*Ti
 
 // findTicket answers the row that an id or a number names, if the caller may see it.
 func (s *Server) findTicket(ctx context.Context, in TicketID) (projections.TicketRow, error) {
-	row, err := FindTicket(ctx, s.TicketRows, callerOf(ctx), in.Ref)
-	return row, err
-}
-
-// FindTicket answers the row that an id or a number names. ErrNotFound of package ticket when there is none that the
-// caller may see.
-func FindTicket(ctx context.Context, rows *projections.Tickets, caller domain.Caller, ref string) (projections.TicketRow, error) {
-	var row projections.TicketRow
-	var err error
-	if id, notUUID := uuid.Parse(ref); notUUID == nil {
-		row, err = rows.Find(ctx, caller.Org, ticket.ID{UUID: id})
-	} else if number, notNumber := strconv.ParseInt(ref, 10, 64); notNumber == nil {
-		row, err = rows.FindByNumber(ctx, caller.Org, number)
-	} else {
-		return row, ticket.ErrNotFound
-	}
-	if err == nil && !row.VisibleTo(caller.Actor) {
-		return projections.TicketRow{}, ticket.ErrNotFound
-	}
-	return row, err
+	return s.TicketRows.FindVisible(ctx, callerOf(ctx), in.Ref)
 }
 
 // ticketID answers the id that a path parameter names. An id is taken as it is: the decider knows whether it exists.
@@ -164,12 +144,47 @@ func (s *Server) handleTicket(ctx context.Context, in TicketID, match IfMatch, c
 	return s.Tickets.Handle(ctx, r, id, cmd)
 }
 
-func (s *Server) getTicket(ctx context.Context, in *TicketID) (*TicketAnswer, error) {
-	row, err := s.findTicket(ctx, *in)
+const asItWas = "With version or as_of, the ticket as it stood then, folded from its events; the ETag is that of then. " +
+	"Who may see it is judged by the ticket as it is now."
+
+type getTicketInput struct {
+	TicketID
+	Version int       `query:"version" minimum:"1" doc:"The ticket at this version. 404 when it has not come so far."`
+	AsOf    time.Time `query:"as_of" doc:"The ticket at this moment. 404 when it was not there yet."`
+}
+
+func (s *Server) getTicket(ctx context.Context, in *getTicketInput) (*TicketAnswer, error) {
+	if in.Version > 0 && !in.AsOf.IsZero() {
+		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", "version and as_of both say when; give one of them.",
+			ProblemField{Location: "query.as_of", Message: "not together with version"})
+	}
+	row, err := s.findTicket(ctx, in.TicketID)
+	if err == nil && (in.Version > 0 || !in.AsOf.IsZero()) {
+		row, err = s.ticketAt(ctx, row, in.Version, in.AsOf)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return s.showTicket(ctx, row)
+}
+
+// ticketAt answers the row as it was at a version, or else at a moment.
+func (s *Server) ticketAt(ctx context.Context, row projections.TicketRow, version int, at time.Time) (projections.TicketRow, error) {
+	stream, err := s.Log.Load(ctx, row.Org.UUID, row.ID.UUID)
+	if err != nil {
+		return row, err
+	}
+	if version == 0 {
+		for _, r := range stream.Events {
+			if !r.At.After(at) {
+				version = r.Version
+			}
+		}
+	}
+	if version == 0 || version > stream.Version() {
+		return row, ticket.ErrNotFound
+	}
+	return projections.Fold(projections.ApplyTicket, stream.Upto(version).Events), nil
 }
 
 type updateTicketBody struct {

@@ -25,12 +25,12 @@ type User struct {
 	ID             uuid.UUID      `json:"id" format:"uuid"`
 	OrganizationID uuid.UUID      `json:"organization_id" format:"uuid"`
 	Username       string         `json:"username"`
-	Email          *string        `json:"email"`
+	Email          *string        `json:"email" doc:"null: there is none, or you may not see it."`
 	FullName       string         `json:"full_name"`
 	Role           string         `json:"role" enum:"admin,support,member,auditor"`
-	Status         string         `json:"status" enum:"invited,active,inactive,removed"`
-	IsActive       bool           `json:"is_active"`
-	Preferences    map[string]any `json:"preferences"`
+	Status         *string        `json:"status" enum:"invited,active,inactive,removed" doc:"null: you may not see it."`
+	IsActive       *bool          `json:"is_active" doc:"null: you may not see it."`
+	Preferences    map[string]any `json:"preferences" doc:"Your own; those of others are not shown."`
 	Version        int            `json:"version"`
 	CreatedAt      Timestamp      `json:"created_at"`
 	UpdatedAt      Timestamp      `json:"updated_at"`
@@ -39,7 +39,7 @@ type User struct {
 func renderUser(u projections.UserRow) User {
 	shown := User{
 		ID: u.ID.UUID, OrganizationID: u.Org.UUID, Username: u.Username, Email: unlessBlank(u.Email), FullName: u.FullName, Role: string(u.Role),
-		Status: string(u.Status), IsActive: u.Status == user.StatusActive, Preferences: u.Preferences, Version: u.Version,
+		Status: new(string(u.Status)), IsActive: new(u.Status == user.StatusActive), Preferences: u.Preferences, Version: u.Version,
 		CreatedAt: Timestamp(u.CreatedAt), UpdatedAt: Timestamp(u.UpdatedAt),
 	}
 	if shown.Preferences == nil {

@@ -4,6 +4,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,9 +45,16 @@ func New(pool *pgxpool.Pool) *Metrics {
 	return m
 }
 
-// Request counts an answered request.
+// Request counts an answered request. Whoever makes up methods makes no labels of them: each would be kept for ever.
 func (m *Metrics) Request(method, route string, status int, took time.Duration) {
+	if !slices.Contains(methods, method) {
+		method = "other"
+	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
 // Append counts a transaction of the commit lane.

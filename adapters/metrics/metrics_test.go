@@ -20,6 +20,8 @@ func TestWhatIsCounted(t *testing.T) {
 	metrics.New(pool) // a second program in one process does not get in its way
 	m.Request("GET", "/api/v1/tickets/:ticket_id", 200, 3*time.Millisecond)
 	m.Request("GET", "/api/v1/tickets/:ticket_id", 200, 5*time.Millisecond)
+	m.Request("BREW", "", 405, time.Millisecond)
+	m.Request("SPILL", "", 405, time.Millisecond)
 	m.Append(3, time.Millisecond)
 	m.Append(1, time.Millisecond)
 	open := 7.0
@@ -33,7 +35,7 @@ func TestWhatIsCounted(t *testing.T) {
 		return answer.Body.String()
 	}
 	for _, line := range []string{
-		`ticketd_http_request_seconds_count{method="GET",route="/api/v1/tickets/:ticket_id",status="200"} 2`, "ticketd_commands_appended_total 4",
+		`ticketd_http_request_seconds_count{method="GET",route="/api/v1/tickets/:ticket_id",status="200"} 2`, `{method="other",route="",status="405"} 2`, "ticketd_commands_appended_total 4",
 		"ticketd_lane_batch_size_sum 4", "ticketd_append_seconds_count 2", "things_open 7", "things_total 9", "# TYPE things_total counter", "# TYPE things_open gauge",
 		"# HELP things_open Things that are open.", "go_goroutines",
 	} {

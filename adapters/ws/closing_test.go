@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -210,6 +211,10 @@ func TestCaps(t *testing.T) {
 	_, response, err := websocket.Dial(t.Context(), w.url(), nil) //nolint:bodyclose // coder/websocket closes it
 	require.Error(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
+	var problem map[string]any
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&problem))
+	require.Equal(t, "Too many connections, or the server is stopping.", problem["detail"])
 }
 
 func TestTooManyMessages(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -28,12 +29,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.started(r.Context()) {
-		http.Error(w, "The server is starting or stopping.", http.StatusServiceUnavailable)
+		unavailable(w, "The server is starting or stopping.")
 		return
 	}
 	k, ok := s.enter()
 	if !ok {
-		http.Error(w, "Too many connections, or the server is stopping.", http.StatusServiceUnavailable)
+		unavailable(w, "Too many connections, or the server is stopping.")
 		return
 	}
 	if !s.allows(r.Header.Get("Origin")) {
@@ -56,6 +57,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	go s.serve(k, slim(r))
+}
+
+// unavailable answers as every error of the API does. Its words are ours and need no escaping.
+func unavailable(w http.ResponseWriter, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = fmt.Fprintf(w, `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":%q}`, detail) // the client has gone if this does not arrive
 }
 
 // serve keeps the socket until it is closed.

@@ -213,6 +213,41 @@ func TestMembers(t *testing.T) {
 	nobody.do(404, "POST", withdrawn.text("accept_url"), object{"username": "late", "password": password})
 }
 
+// What a person set for themself is nobody else's business, and their address only that of the staff.
+func TestWhatOthersSeeOfAMember(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	ada := i.founder("ada")
+	bob := ada.colleague("support")
+	bob.patch("/api/v1/users/me", object{"preferences": object{"theme": "dark"}, "full_name": "Bob"})
+	require.Equal(t, object{}, ada.patch("/api/v1/members/"+bob.user, object{"role": "support"}).object()["preferences"])
+	require.Equal(t, object{}, ada.post("/api/v1/members/invite", object{"email": "eve@example.org"}).object()["preferences"])
+	of := func(c *client) object {
+		t.Helper()
+		for _, m := range c.get("/api/v1/members").list() {
+			if m["id"] == bob.user {
+				return m
+			}
+		}
+		return nil
+	}
+	for _, staff := range []*client{ada, bob} {
+		shown := of(staff)
+		require.Equal(t, bob.name+"@example.org", shown["email"])
+		require.Equal(t, "active", shown["status"])
+		require.Equal(t, object{}, shown["preferences"])
+	}
+	for _, role := range []string{"member", "auditor"} {
+		shown := of(ada.colleague(role))
+		require.Equal(t, []any{bob.name, "Bob", "support"}, []any{shown["username"], shown["full_name"], shown["role"]})
+		for _, hidden := range []string{"email", "status", "is_active"} {
+			require.Contains(t, shown, hidden)
+			require.Nil(t, shown[hidden], hidden)
+		}
+		require.Equal(t, object{}, shown["preferences"])
+	}
+}
+
 func TestTwoAdminsWhoDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	i := boot(t)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -263,6 +265,42 @@ func TestLimits(t *testing.T) {
 	bob.login()
 }
 
+// Guesses that come at once pass no more often than those that come one by one.
+func TestParallelGuesses(t *testing.T) {
+	t.Parallel()
+	i := boot(t, func(c *config) { require.NoError(t, c.LimitLogin.UnmarshalText([]byte("3/h"))) })
+	ada := i.founder("ada")
+	for range 5 { // who knows the password spends nothing
+		ada.login()
+	}
+	var work sync.WaitGroup
+	statuses := make([]int, 20)
+	for n := range statuses {
+		work.Go(func() {
+			a, err := i.nobody().try("POST", "/api/v1/auth/login", object{"username": ada.name, "password": "wrong"})
+			if err == nil {
+				statuses[n] = a.status
+			}
+		})
+	}
+	work.Wait()
+	slices.Sort(statuses)
+	require.Equal(t, append([]int{401, 401, 401}, slices.Repeat([]int{429}, 17)...), statuses)
+}
+
+// Whoever guesses tokens draws on the budget of their address; whoever has a good one does not.
+func TestGuessedTokensAreCounted(t *testing.T) {
+	t.Parallel()
+	i := boot(t, func(c *config) { require.NoError(t, c.LimitAuth.UnmarshalText([]byte("5/h"))) })
+	ada := i.founder("ada") // two of the five
+	for range 3 {
+		ada.as("ai_dev_guess").do(401, "GET", "/api/v1/users/me", nil)
+	}
+	require.NotEmpty(t, ada.as("ai_dev_guess").do(429, "GET", "/api/v1/users/me", nil).header.Get("Retry-After"))
+	ada.as("").do(401, "GET", "/api/v1/users/me", nil)
+	ada.get("/api/v1/users/me")
+}
+
 func TestTheLimitOfThoseWhoHaveNotSignedIn(t *testing.T) {
 	t.Parallel()
 	i := boot(t, func(c *config) { require.NoError(t, c.LimitAuth.UnmarshalText([]byte("4/h"))) })
@@ -309,7 +347,7 @@ func TestHowTheProgramIs(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	c := i.nobody()
-	require.Equal(t, "healthy", c.get("/health").text("status"))
+	require.Equal(t, object{"status": "healthy"}, c.get("/health").object())
 	require.Equal(t, object{"database": "connected"}, c.get("/health/db").object())
 	require.Equal(t, object{"status": "ready"}, c.get("/ready").object())
 	require.Equal(t, object{"status": "ok", "active_connections": 0.0}, c.get("/api/v1/websocket/health").object())
@@ -342,4 +380,11 @@ func TestHowTheProgramIs(t *testing.T) {
 	a, err := c.try("GET", "/ws", nil)
 	require.NoError(t, err)
 	require.Equal(t, 426, a.status)
+
+	// What has stopped is named, and why it did stays in the log.
+	i.health.stopped.Store("release_tickets", true)
+	i.draining.Store(true)
+	a = c.do(503, "GET", "/ready", nil)
+	require.Contains(t, string(a.raw), `{"location":"release_tickets","message":"has stopped"}`)
+	require.Contains(t, string(a.raw), `{"location":"program","message":"is stopping"}`)
 }

@@ -28,7 +28,7 @@ func serveCommand() *cobra.Command {
 			return withProgram(cmd.Context(), func(ctx context.Context, p *program) error {
 				return p.serve(ctx, func(address string) {
 					p.log.InfoContext(ctx, "ready", "address", address, "version", version)
-					if !p.config.production() {
+					if p.config.development() {
 						p.printTour(ctx, cmd.OutOrStdout(), address)
 					}
 				})

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,21 +18,22 @@ import (
 
 // config is what the environment says; .env.example explains every variable.
 type config struct {
-	HTTPAddr      string   `env:"HTTP_ADDR" envDefault:":8000"`
-	DatabaseURL   string   `env:"DATABASE_URL"`
-	DataDir       string   `env:"DATA_DIR" envDefault:"./data"`
-	Environment   string   `env:"ENVIRONMENT" envDefault:"development"`
-	Registration  string   `env:"REGISTRATION" envDefault:"open"`
-	JWTSecret     string   `env:"JWT_SECRET"`
-	EncryptionKey string   `env:"ENCRYPTION_KEY"`
-	CORSOrigins   []string `env:"CORS_ORIGINS"`
-	LimitDefault  limit    `env:"RATE_LIMIT_DEFAULT" envDefault:"1000/h"`
-	LimitAuth     limit    `env:"RATE_LIMIT_AUTH" envDefault:"100/5m"`
-	LimitLogin    limit    `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
-	WSMessages    int      `env:"WS_MESSAGES_PER_MINUTE" envDefault:"60"`
-	WSConnections int      `env:"WS_MAX_CONNECTIONS" envDefault:"20000"`
-	LogLevel      string   `env:"LOG_LEVEL" envDefault:"info"`
-	LogFormat     string   `env:"LOG_FORMAT" envDefault:"json"`
+	HTTPAddr       string         `env:"HTTP_ADDR" envDefault:":8000"`
+	DatabaseURL    string         `env:"DATABASE_URL"`
+	DataDir        string         `env:"DATA_DIR" envDefault:"./data"`
+	Environment    string         `env:"ENVIRONMENT" envDefault:"development"`
+	Registration   string         `env:"REGISTRATION" envDefault:"open"`
+	JWTSecret      string         `env:"JWT_SECRET"`
+	EncryptionKey  string         `env:"ENCRYPTION_KEY"`
+	CORSOrigins    []string       `env:"CORS_ORIGINS"`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
+	LimitDefault   limit          `env:"RATE_LIMIT_DEFAULT" envDefault:"1000/h"`
+	LimitAuth      limit          `env:"RATE_LIMIT_AUTH" envDefault:"100/5m"`
+	LimitLogin     limit          `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
+	WSMessages     int            `env:"WS_MESSAGES_PER_MINUTE" envDefault:"60"`
+	WSConnections  int            `env:"WS_MAX_CONNECTIONS" envDefault:"20000"`
+	LogLevel       string         `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat      string         `env:"LOG_FORMAT" envDefault:"json"`
 
 	passwordCost auth.Cost // not the environment's: only tests have another than auth.OWASP
 }
@@ -44,10 +47,17 @@ func readConfig() (config, error) {
 	if c.Registration != "open" && c.Registration != "invite" {
 		return c, fmt.Errorf("REGISTRATION is %q; it is open or invite", c.Registration)
 	}
+	c.Environment = strings.ToLower(strings.TrimSpace(c.Environment))
+	if !slices.Contains(environments, c.Environment) {
+		return c, fmt.Errorf("ENVIRONMENT is %q; it is one of %v", c.Environment, environments)
+	}
 	return c, nil
 }
 
-func (c config) production() bool { return c.Environment == "production" }
+var environments = []string{"development", "staging", "production", "test"}
+
+// development is where a token lies about in the terminal.
+func (c config) development() bool { return c.Environment == "development" }
 
 func (c config) limits() http.Limits {
 	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin)}

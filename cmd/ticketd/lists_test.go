@@ -99,6 +99,29 @@ func TestEveryFilter(t *testing.T) {
 	}
 }
 
+func TestACountThatIsCapped(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	ada := i.founder("ada")
+	ada.ticket()
+	more := func(from, to int) {
+		t.Helper()
+		_, err := i.pool.Exec(t.Context(), `INSERT INTO tickets
+			SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'number', n))).*
+			FROM tickets t, generate_series($1::int, $2::int) n WHERE t.number = 1`, from, to)
+		require.NoError(t, err)
+	}
+	more(2, 10_000)
+	a := ada.get("/api/v1/tickets?limit=1")
+	require.Equal(t, "10000", a.header.Get("X-Total-Count"))
+	require.Empty(t, a.header.Get("X-Total-Count-Capped"), "exact: there are no more")
+	more(10_001, 10_005)
+	a = ada.get("/api/v1/tickets?limit=1")
+	require.Equal(t, "10000", a.header.Get("X-Total-Count"))
+	require.Equal(t, "true", a.header.Get("X-Total-Count-Capped"))
+	require.EqualValues(t, 10_000, ada.get("/api/v1/tickets?size=1").object()["total"])
+}
+
 // 250 tickets, some made at the same moment, are each seen once, whichever way one pages.
 func TestPagingLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,7 @@ func TestANewcomerGetsAlong(t *testing.T) {
 	require.Equal(t, "bearer", signedIn.text("token_type"))
 	require.Equal(t, "no-store", signedIn.header.Get("Cache-Control"))
 	require.Positive(t, signedIn.object()["expires_in"])
+	require.NotEmpty(t, signedIn.header.Get("X-Event-Position"))
 	c.token = signedIn.text("access_token")
 
 	s := c.connect()

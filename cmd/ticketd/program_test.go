@@ -8,6 +8,7 @@ import (
 	"net"
 	nethttp "net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,7 +40,7 @@ func ticketd(ctx context.Context, args ...string) (string, error) {
 func environment(t *testing.T, pairs ...string) {
 	t.Helper()
 	for _, name := range []string{
-		"HTTP_ADDR", "DATABASE_URL", "DATA_DIR", "ENVIRONMENT", "REGISTRATION", "JWT_SECRET", "ENCRYPTION_KEY", "CORS_ORIGINS", "RATE_LIMIT_DEFAULT",
+		"HTTP_ADDR", "DATABASE_URL", "DATA_DIR", "ENVIRONMENT", "REGISTRATION", "JWT_SECRET", "ENCRYPTION_KEY", "CORS_ORIGINS", "TRUSTED_PROXIES", "RATE_LIMIT_DEFAULT",
 		"RATE_LIMIT_AUTH", "RATE_LIMIT_LOGIN", "WS_MESSAGES_PER_MINUTE", "WS_MAX_CONNECTIONS", "LOG_LEVEL", "LOG_FORMAT", "TICKETD", "TOKEN",
 	} {
 		t.Setenv(name, "")
@@ -59,17 +60,29 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 		LimitAuth: limit{100, 5 * time.Minute}, LimitLogin: limit{10, 5 * time.Minute}, WSMessages: 60, WSConnections: 20000, LogLevel: "info",
 		LogFormat: "json", passwordCost: auth.OWASP,
 	}, c)
-	require.False(t, c.production())
-	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", "production")
+	require.True(t, c.development())
+	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")
 	c, err = readConfig()
 	require.NoError(t, err)
 	require.Equal(t, []string{"chrome-extension://a", "https://b"}, c.CORSOrigins)
 	require.Equal(t, http.Limits{Default: http.Limit{Requests: 1000, Window: time.Hour}, Login: http.Limit{Requests: 10, Window: 5 * time.Minute}}, c.limits())
-	require.True(t, c.production())
+	require.Equal(t, "production", c.Environment)
+	require.False(t, c.development())
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, c.TrustedProxies)
+	for _, known := range []string{"staging", "TEST"} {
+		environment(t, "ENVIRONMENT", known)
+		c, err = readConfig()
+		require.NoError(t, err)
+		require.False(t, c.development(), known)
+	}
+	environment(t, "ENVIRONMENT", "prod")
+	_, err = readConfig()
+	require.EqualError(t, err, `ENVIRONMENT is "prod"; it is one of [development staging production test]`)
 	_, err = c.logger()
 	require.NoError(t, err)
 	for _, bad := range [][]string{
 		{"REGISTRATION", "closed"},
+		{"TRUSTED_PROXIES", "10.0.0.1"},
 		{"RATE_LIMIT_DEFAULT", "many"},
 		{"WS_MESSAGES_PER_MINUTE", "x"},
 		{"LOG_LEVEL", "loud"},
@@ -211,13 +224,20 @@ func TestTokenCommand(t *testing.T) {
 	}
 	first := mint()
 	require.Equal(t, developer, first.get("/api/v1/users/me").text("username"))
-	second := mint()
-	eventually(t, func() bool { return first.status("GET", "/api/v1/users/me", nil) == 401 }, "the one before stops working")
-	require.Len(t, second.get("/api/v1/api-tokens").list(), 1)
+	for range tourTokens - 1 {
+		mint().get("/api/v1/users/me")
+	}
+	first.get("/api/v1/users/me") // whoever watches while the program restarts is let in again
+	latest := mint()
+	eventually(t, func() bool { return first.status("GET", "/api/v1/users/me", nil) == 401 }, "the oldest stops working")
+	require.Len(t, latest.get("/api/v1/api-tokens").list(), tourTokens)
+	t.Setenv("ENVIRONMENT", "staging")
+	_, err := ticketd(t.Context(), "token")
+	require.ErrorIs(t, err, errNoDevelopment)
 	t.Setenv("ENVIRONMENT", "production")
 	t.Setenv("JWT_SECRET", strings.Repeat("k", 32))
 	t.Setenv("ENCRYPTION_KEY", strings.Repeat("00", 32))
-	_, err := ticketd(t.Context(), "token")
+	_, err = ticketd(t.Context(), "token")
 	require.ErrorIs(t, err, errNoDevelopment)
 
 	// Somebody else who took the name is not let in, nor pushed out.

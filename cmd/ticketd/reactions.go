@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -19,9 +21,36 @@ import (
 // poisonTopic is where references to events lie whose reaction failed again and again; its table is watermill's.
 const poisonTopic = "reactions_poison"
 
+// reactionHealth is what an operator wants to know of the reactions.
+type reactionHealth struct {
+	stopped sync.Map     // the names of those that met an event they cannot read
+	aside   atomic.Int64 // events whose reaction was given up
+}
+
+// poisoned publishes what is set aside, counts it and says so. The reason stays with the event: it may quote a line that
+// a log must not hold.
+type poisoned struct {
+	message.Publisher
+	health *reactionHealth
+	log    *slog.Logger
+}
+
+// Publish implements message.Publisher.
+func (p poisoned) Publish(topic string, messages ...*message.Message) error {
+	if err := p.Publisher.Publish(topic, messages...); err != nil {
+		return err
+	}
+	p.health.aside.Add(int64(len(messages)))
+	for _, m := range messages {
+		p.log.WarnContext(m.Context(), "a reaction was given up; its event lies in the poison queue, with the reason",
+			"reaction", m.Metadata.Get(middleware.PoisonedHandlerKey), "position", m.UUID)
+	}
+	return nil
+}
+
 // newRouter ties every reaction to its place in the log. A reaction that keeps failing is set aside after five tries,
 // so that one bad event does not hold up those behind it.
-func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, reactions ...commands.Reaction) (*message.Router, error) {
+func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, health *reactionHealth, reactions ...commands.Reaction) (*message.Router, error) {
 	quiet := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, quiet)
 	if err != nil {
@@ -33,7 +62,7 @@ func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, reac
 	if err != nil {
 		return nil, fmt.Errorf("make the poison queue: %w", err)
 	}
-	poison, err := middleware.PoisonQueue(aside, poisonTopic)
+	poison, err := middleware.PoisonQueue(poisoned{aside, health, log}, poisonTopic)
 	if err != nil {
 		return nil, fmt.Errorf("make the poison queue: %w", err)
 	}
@@ -43,7 +72,9 @@ func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, reac
 		middleware.Recoverer,
 	)
 	for _, r := range reactions {
-		router.AddConsumerHandler(r.Name, r.Name, eventstore.NewSubscriber(feed, r.Facts...), func(m *message.Message) error {
+		events := eventstore.NewSubscriber(feed, r.Facts...)
+		events.OnStop = func(name string) { health.stopped.Store(name, true) }
+		router.AddConsumerHandler(r.Name, r.Name, events, func(m *message.Message) error {
 			event, ok := eventstore.FromMessage(m)
 			if !ok {
 				return fmt.Errorf("message %s carries no event", m.UUID)

@@ -30,7 +30,7 @@ func TestWhoIsRemovedGivesTheirTicketsBack(t *testing.T) {
 	history := admin.get("/api/v1/tickets/" + open.id() + "/history").list()
 	last := history[len(history)-1]
 	require.Equal(t, "ticket.unassigned", last["type"])
-	require.Equal(t, "system", last["actor"].(object)["type"])
+	require.Equal(t, object{"type": "system", "id": nil, "name": "system"}, last["actor"])
 	require.Equal(t, "leaving-1", last["correlation_id"])
 	require.Equal(t, removed.header.Get("X-Event-Position"), last["causation_id"])
 }
@@ -43,7 +43,9 @@ func TestAReactionThatKeepsFailingIsSetAside(t *testing.T) {
 		React: func(context.Context, eventstore.Recorded) error { return errors.New("cannot be done") },
 	}
 	feed := &eventstore.Feed{Store: i.store, Pool: i.pool, Log: slog.New(slog.DiscardHandler)}
-	router, err := newRouter(i.pool, feed, slog.New(slog.DiscardHandler), broken)
+	var health reactionHealth
+	var log logbook
+	router, err := newRouter(i.pool, feed, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), &health, broken)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -58,11 +60,34 @@ func TestAReactionThatKeepsFailingIsSetAside(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond, "set aside")
 	stop()
 	require.NoError(t, <-ended)
+	require.Positive(t, health.aside.Load())
+	require.Contains(t, log.String(), "a reaction was given up")
 
 	var payload string
 	require.NoError(t, i.pool.QueryRow(t.Context(), `SELECT payload::text FROM watermill_reactions_poison`).Scan(&payload))
 	require.Contains(t, payload, made.id())
 	require.NotContains(t, payload, made.text("title"))
+}
+
+// An event that nobody can read stops a reaction, and whoever looks after the program is told: by name, for everybody may ask.
+func TestAReactionThatHasStopped(t *testing.T) {
+	t.Parallel()
+	var log logbook
+	p, err := wire(t.Context(), quiet(t), slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	defer p.close(context.WithoutCancel(t.Context()))
+	require.Empty(t, p.Ready(t.Context()))
+	_, err = p.pool.Exec(t.Context(), `
+		INSERT INTO events (stream_id, version, org_id, type, data, metadata, recorded_at, prev_hash, hash)
+		VALUES (gen_random_uuid(), 1, gen_random_uuid(), 'nobody.knows', '{}', '{}', now(), decode(repeat('00', 32), 'hex'), decode(repeat('01', 32), 'hex'))`)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runReactions(ctx, p.reactions) }()
+	eventually(t, func() bool { return p.Ready(t.Context())["release_tickets"] == "has stopped" })
+	require.Contains(t, log.String(), "nobody.knows", "the reason is in the log")
+	stop()
+	require.NoError(t, <-ended)
 }
 
 func TestTheOrganizationHasAName(t *testing.T) {

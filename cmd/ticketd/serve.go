@@ -41,6 +41,7 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	})
 	ready(listener.Addr().String())
 	err = p.wait(ctx, ended)
+	p.draining.Store(true)
 	p.log.InfoContext(ctx, "stopping: finishing what was begun")
 	err = errors.Join(err, p.drain(context.WithoutCancel(ctx), server))
 	stop()
@@ -93,24 +94,30 @@ func (p *program) wait(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// drain lets requests finish and tells the sockets to come back elsewhere.
+// drain lets requests finish and tells the sockets to come back elsewhere, both at once: slow sockets must not eat up the
+// time of the requests.
 func (p *program) drain(ctx context.Context, server *nethttp.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
-	return errors.Join(p.sockets.Close(ctx), server.Shutdown(ctx))
+	var work sync.WaitGroup
+	var sockets error
+	work.Go(func() { sockets = p.sockets.Close(ctx) })
+	requests := server.Shutdown(ctx)
+	work.Wait()
+	return errors.Join(sockets, requests)
 }
 
 func (p *program) keepHouse(ctx context.Context) {
 	ticker := time.NewTicker(housekeeping)
 	defer ticker.Stop()
-	for {
+	for { // at once too: a program that restarts every half hour keeps house as well
+		if _, err := p.idempotency.Forget(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "old answers were not deleted; the next hour tries again", "cause", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		if _, err := p.idempotency.Forget(ctx); err != nil && ctx.Err() == nil {
-			p.log.WarnContext(ctx, "old answers were not deleted; the next hour tries again", "cause", err)
 		}
 	}
 }

@@ -253,7 +253,7 @@ func TestIfMatchGuardsEveryChange(t *testing.T) {
 		{"POST", "/status", object{"status": "pending"}},
 		{"POST", "/assign", object{"assigned_to_id": c.user}},
 		{"POST", "/comments", object{"content": "x"}},
-		{"POST", "/attachments", object{"attachments": []any{}}},
+		{"POST", "/attachments", object{"attachments": []any{object{"file_id": nobodyID}}}},
 		{"DELETE", "", nil},
 	} {
 		for _, tag := range []string{`"1"`, `"3"`, `1`, `W/"1"`, `"x"`, `x`, `""`, `"0"`, `"-1"`, `"99999999999999999999"`} {
@@ -455,4 +455,40 @@ func distinct(n int) []string {
 		list[i] = fmt.Sprint("tag ", i)
 	}
 	return list
+}
+
+// A ticket can be seen as it was, by whoever may see it now.
+func TestATicketAsItWas(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	ada := i.founder("ada")
+	ticket := ada.ticket(object{"title": "first"})
+	path := "/api/v1/tickets/" + ticket.id()
+	ada.patch(path, object{"title": "second"})
+	ada.patch(path, object{"title": "third"})
+	history := ada.get(path + "/history").list()
+	for n, title := range []string{"first", "second", "third"} {
+		then := ada.get(fmt.Sprint(path, "?version=", n+1))
+		require.Equal(t, title, then.text("title"))
+		require.Equal(t, fmt.Sprintf(`"%d"`, n+1), then.etag())
+		require.EqualValues(t, n+1, then.object()["version"])
+	}
+	require.Equal(t, ada.get(path).raw, ada.get(path+"?version=3").raw)
+	require.Equal(t, "third", ada.get("/api/v1/tickets/1?as_of=2999-01-01T00:00:00Z").text("title"))
+	at, err := time.Parse(time.RFC3339, str(history[1]["occurred_at"]))
+	require.NoError(t, err)
+	between := at.Add(time.Millisecond) // the history tells milliseconds, the log keeps microseconds
+	if then := ada.get(path + "?as_of=" + between.Format(time.RFC3339Nano)); then.text("title") != "third" {
+		require.Equal(t, "second", then.text("title"))
+	}
+	for _, none := range []string{"?version=4", "?as_of=2000-01-01T00:00:00Z"} {
+		ada.do(404, "GET", path+none, nil)
+	}
+	for _, bad := range []string{"?version=0", "?version=x", "?as_of=yesterday", "?version=1&as_of=2999-01-01T00:00:00Z"} {
+		ada.do(422, "GET", path+bad, nil)
+	}
+	ada.colleague("member").do(404, "GET", path+"?version=1", nil)
+	i.founder("bob").do(404, "GET", path+"?version=1", nil)
+	ada.do(204, "DELETE", path, nil)
+	ada.do(404, "GET", path+"?version=1", nil)
 }

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/user"
 )
 
 // The account that a development machine gets by itself, and how its token is called and how long it lives.
@@ -20,6 +22,7 @@ const (
 	developer     = "developer"
 	tourTokenName = "development"
 	tourTokenDays = 30
+	tourTokens    = 5 // that work at a time
 )
 
 var errNoDevelopment = errors.New("tokens are minted here only in development; make one with POST /api/v1/api-tokens")
@@ -27,7 +30,7 @@ var errNoDevelopment = errors.New("tokens are minted here only in development; m
 func tokenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "token", Short: "Mint a development token", Args: cobra.NoArgs,
-		Long: `Mint an API token of the development account; the one minted before stops working.
+		Long: `Mint an API token of the development account; of those minted before, the last four go on working.
 With the embedded PostgreSQL, stop the program first: it owns the database. It prints a token of its own when it starts.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withProgram(cmd.Context(), func(ctx context.Context, p *program) error {
@@ -44,7 +47,7 @@ With the embedded PostgreSQL, stop the program first: it owns the database. It p
 // developmentToken answers a fresh API token of the development account, which it makes on first use. The account's
 // password follows from ENCRYPTION_KEY: whoever has that has everything anyway.
 func (p *program) developmentToken(ctx context.Context) (string, error) {
-	if p.config.production() {
+	if !p.config.development() {
 		return "", errNoDevelopment
 	}
 	r := commands.Request{Correlation: "ticketd token"}
@@ -62,11 +65,11 @@ func (p *program) developmentToken(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the development account: %w", err)
 	}
 	r.Org, r.By = signedIn.Org, domain.Actor{Type: domain.ByUser, ID: signedIn.User.UserID.UUID, User: signedIn.User.UserID, Role: signedIn.User.Role}
-	for _, t := range signedIn.User.Tokens {
-		if t.Name == tourTokenName && !t.Revoked {
-			if _, err := p.accounts.RevokeToken(ctx, r, t.ID); err != nil {
-				return "", err
-			}
+	// The latest go on working: whoever watches while the program restarts must be let in again.
+	minted := slices.DeleteFunc(slices.Clone(signedIn.User.Tokens), func(t user.Token) bool { return t.Name != tourTokenName || t.Revoked })
+	for _, t := range minted[:max(0, len(minted)-tourTokens+1)] {
+		if _, err := p.accounts.RevokeToken(ctx, r, t.ID); err != nil {
+			return "", err
 		}
 	}
 	token, _, err := p.accounts.CreateToken(ctx, r, commands.NewID(), tourTokenName, tourTokenDays)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -42,6 +43,8 @@ type program struct {
 	idempotency   postgres.Idempotency
 	runner        *projections.Runner
 	reactions     *message.Router
+	health        reactionHealth
+	draining      atomic.Bool // no more requests, please
 	sockets       *ws.Server
 	http          *http.Server
 }
@@ -70,6 +73,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	if err != nil {
 		return nil, err
 	}
+	tokenSecrets, err := auth.NewTokenSecrets(encryptionKey)
+	if err != nil {
+		return nil, err
+	}
 
 	// The read side. Inline tables are written with the events, async ones after the commit.
 	tickets, comments := projections.NewTickets(p.pool), projections.NewComments(p.pool)
@@ -87,11 +94,11 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.runner = projections.NewRunner(feed, log, async...)
 
 	// The write side.
-	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, c.Environment, time.Now)
+	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, tokenSecrets, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
 	//nolint:contextcheck // a message brings its own context
-	p.reactions, err = newRouter(p.pool, feed, log,
-		commands.ReleaseTickets(ticketCommands, tickets),
+	p.reactions, err = newRouter(p.pool, feed, log, &p.health,
+		commands.ReleaseTickets(ticketCommands, tickets, users),
 	)
 	if err != nil {
 		return nil, err
@@ -108,7 +115,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	)
 	//nolint:contextcheck // a request brings its own context
 	p.http = http.New(
-		http.Config{CORSOrigins: c.CORSOrigins, Registration: c.Registration, Limits: c.limits(), Version: version},
+		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), Version: version},
 		http.Deps{
 			Accounts: p.accounts, Organizations: commands.NewOrganizations(p.store), Tickets: ticketCommands, Log: p.store,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
@@ -117,6 +124,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		},
 	)
 	p.exportSockets(counters)
+	counters.Counter("ticketd_reactions_given_up_total", "Events in the poison queue of the reactions, of this instance.", func() float64 { return float64(p.health.aside.Load()) })
 	return p, nil
 }
 
@@ -166,9 +174,19 @@ func (p *program) Database(ctx context.Context) error {
 	return p.pool.Ping(ctx)
 }
 
-// Ready implements http.Probes.
+// Ready implements http.Probes. It tells what has stopped; why is in the log, because everybody may ask.
 func (p *program) Ready(ctx context.Context) map[string]string {
-	missing := p.runner.Stopped()
+	missing := map[string]string{}
+	for name := range p.runner.Stopped() {
+		missing[name] = "has stopped"
+	}
+	p.health.stopped.Range(func(name, _ any) bool {
+		missing[fmt.Sprint(name)] = "has stopped"
+		return true
+	})
+	if p.draining.Load() {
+		missing["program"] = "is stopping"
+	}
 	if err := p.Database(ctx); err != nil {
 		missing["database"] = "does not answer"
 	}
@@ -202,7 +220,7 @@ type visibleTickets struct{ rows *projections.Tickets }
 
 // Find implements ws.Tickets.
 func (v visibleTickets) Find(ctx context.Context, caller domain.Caller, ref string) (uuid.UUID, any, error) {
-	row, err := http.FindTicket(ctx, v.rows, caller, strings.TrimSpace(ref))
+	row, err := v.rows.FindVisible(ctx, caller, strings.TrimSpace(ref))
 	if err != nil {
 		return uuid.Nil, nil, err
 	}

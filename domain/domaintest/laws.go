@@ -3,6 +3,7 @@ package domaintest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 // Laws checks what holds for every decider, whatever happened before:
 //
 //   - Evolve takes every fact, in every order, without a panic;
+//   - Evolve leaves the state it was given as it was, so that deciding again after a lost race begins where it began;
 //   - a refusal is a *domain.Error, so that it can be shown;
 //   - an accepted command that is repeated at once causes nothing, unless once says that it is good for one time only;
 //   - a fact means the same after its way through JSON, because it is read back before the next decision.
@@ -30,10 +32,12 @@ func Laws[S, C, E any](t *testing.T, d domain.Decider[S, C, E], commands *rapid.
 				require.True(t, showable, "%+v was refused with %v", c, err)
 				continue
 			}
+			before, shown := s, fmt.Sprintf("%#v", s)
 			for _, fact := range caused {
 				facts = append(facts, stored(t, fact))
 				s = d.Evolve(s, facts[len(facts)-1])
 			}
+			require.Equal(t, shown, fmt.Sprintf("%#v", before), "%+v changed the state before it", c)
 			if !once(c) {
 				again, err := d.Decide(s, c)
 				require.NoError(t, err, "%+v repeated", c)

@@ -15,8 +15,8 @@ type State struct {
 	Exists    bool
 	Revoked   bool
 	UserID    domain.UserID
-	TokenHash string              // of the refresh token that is good now
-	Earlier   map[string]struct{} // hashes of those that were
+	TokenHash string               // of the refresh token that is good now
+	Earlier   domain.Chain[string] // hashes of those that were
 	ExpiresAt time.Time
 }
 
@@ -95,8 +95,10 @@ func refresh(s State, c Refresh) ([]Event, error) {
 	case c.Presented == s.TokenHash:
 		return []Event{Refreshed{TokenHash: c.Next}}, nil
 	}
-	if _, used := s.Earlier[c.Presented]; used {
-		return []Event{Revoked{Reason: Reuse}}, nil
+	for used := range s.Earlier.Backward() {
+		if used == c.Presented {
+			return []Event{Revoked{Reason: Reuse}}, nil
+		}
 	}
 	return nil, ErrUnknown
 }
@@ -117,11 +119,7 @@ func Evolve(s State, e Event) State {
 	case Started:
 		s.Exists, s.UserID, s.TokenHash, s.ExpiresAt = true, e.UserID, e.TokenHash, e.ExpiresAt
 	case Refreshed:
-		if s.Earlier == nil {
-			s.Earlier = map[string]struct{}{}
-		}
-		s.Earlier[s.TokenHash] = struct{}{}
-		s.TokenHash = e.TokenHash
+		s.Earlier, s.TokenHash = s.Earlier.And(s.TokenHash), e.TokenHash
 	case Revoked:
 		s.Revoked = true
 	}

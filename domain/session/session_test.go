@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -77,6 +78,15 @@ func TestReuseLeavesARevokedSession(t *testing.T) {
 	require.False(t, s.Revoked)
 	require.True(t, session.Decider.Fold(s, reused).Revoked)
 	require.Equal(t, session.Reuse, reused.Reason)
+}
+
+func TestARefreshLeavesTheEarlierStateAsItWas(t *testing.T) {
+	t.Parallel()
+	s := session.Decider.Fold(session.State{}, started, refreshed)
+	third, other := session.Evolve(s, session.Refreshed{TokenHash: "three"}), session.Evolve(s, session.Refreshed{TokenHash: "other"})
+	require.Equal(t, []string{"one"}, slices.Collect(s.Earlier.Backward()))
+	require.Equal(t, []string{"two", "one"}, slices.Collect(third.Earlier.Backward()))
+	require.Equal(t, "other", other.TokenHash)
 }
 
 func TestAnUnknownCommandIsABug(t *testing.T) {

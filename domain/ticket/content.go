@@ -131,8 +131,8 @@ func (c Content) validate() error {
 		checkCount("tags", len(c.Tags), MaxTags),
 		checkCount("custom_fields", len(c.CustomFields), MaxFields),
 	}
-	if !domain.Storable(c.CustomFields) {
-		checks = append(checks, invalid("custom_fields", "custom_fields holds characters that are not text."))
+	if why := domain.Unstorable(c.CustomFields); why != "" {
+		checks = append(checks, invalid("custom_fields", fmt.Sprintf("custom_fields %s.", why)))
 	}
 	for _, tag := range c.Tags {
 		checks = append(checks, checkText("tags", tag, 1, MaxLabel))

@@ -70,6 +70,30 @@ func TestEdit(t *testing.T) {
 	})
 }
 
+func TestEditTheResolutionSummary(t *testing.T) {
+	t.Parallel()
+	done := "Put it out."
+	resolved := fresh.and(ticket.StatusChanged{From: ticket.Open, To: ticket.Resolved, ResolutionSummary: &done})
+	edit := func(summary string) ticket.Edit { return ticket.Edit{ResolutionSummary: &summary, By: support} }
+	run(t, []scenario{
+		{name: "without a status", given: fresh, when: edit(done), then: history{ticket.Summarized{ResolutionSummary: done, By: bob}}},
+		{name: "again", given: fresh.and(ticket.Summarized{ResolutionSummary: done}), when: edit(done)},
+		{name: "another", given: resolved, when: edit("It rained."), then: history{ticket.Summarized{ResolutionSummary: "It rained.", By: bob}}},
+		{name: "clear it", given: resolved, when: edit(""), then: history{ticket.Summarized{By: bob}}},
+		{name: "clear it with a step", given: resolved, when: ticket.Edit{Status: new(ticket.Open), ResolutionSummary: new(string), By: support}, then: history{
+			ticket.StatusChanged{From: ticket.Resolved, To: ticket.Open, By: bob, ResolutionSummary: new(string)},
+		}},
+		{name: "clear what is empty", given: fresh, when: edit("")},
+		{name: "at the present status", given: resolved, when: ticket.Edit{Status: new(ticket.Resolved), ResolutionSummary: new("It rained."), By: support}, then: history{
+			ticket.Summarized{ResolutionSummary: "It rained.", By: bob},
+		}},
+		{name: "with content", given: fresh, when: ticket.Edit{Changes: ticket.Changes{Title: new("Fire")}, ResolutionSummary: &done, By: support}, then: history{
+			ticket.Edited{CreatedBy: ann, Title: new("Fire")}, ticket.Summarized{ResolutionSummary: done, By: bob},
+		}},
+		{name: "too long", given: fresh, when: edit(strings.Repeat("x", ticket.MaxDescription+1)), refused: ticket.ErrInvalid},
+	})
+}
+
 func TestContentThatCannotBe(t *testing.T) {
 	t.Parallel()
 	tags, fields := make([]string, ticket.MaxTags+1), map[string]any{}
@@ -78,6 +102,10 @@ func TestContentThatCannotBe(t *testing.T) {
 	}
 	for i := range ticket.MaxFields + 1 {
 		fields[fmt.Sprint(i)] = i
+	}
+	deep := map[string]any{}
+	for range domain.MaxDepth {
+		deep = map[string]any{"a": deep}
 	}
 	for name, c := range map[string]struct {
 		change ticket.Changes
@@ -98,6 +126,7 @@ func TestContentThatCannotBe(t *testing.T) {
 		"a tag too long":              {ticket.Changes{Tags: &[]string{"a", strings.Repeat("x", 101)}}, "tags"},
 		"too many custom fields":      {ticket.Changes{CustomFields: &fields}, "custom_fields"},
 		"custom fields with NUL":      {ticket.Changes{CustomFields: &map[string]any{"a": "\x00"}}, "custom_fields"},
+		"custom fields too deep":      {ticket.Changes{CustomFields: &deep}, "custom_fields"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,17 +144,17 @@ func TestTheStateIsWhatWasDecided(t *testing.T) {
 	t.Parallel()
 	s := ticket.Decider.Fold(ticket.State{}, full.and(
 		toBob, commented, attached, ticket.Attached{Attachments: []ticket.Attachment{fileB}}, ticket.Detached{FileID: fileA.FileID},
-		ticket.StatusChanged{From: ticket.Open, To: ticket.Pending}, ticket.Deleted{},
+		ticket.StatusChanged{From: ticket.Open, To: ticket.Pending, ResolutionSummary: new("Wait.")},
+		ticket.StatusChanged{From: ticket.Pending, To: ticket.Open}, ticket.Summarized{ResolutionSummary: "Put it out."}, ticket.Deleted{},
 	)...)
 	require.Equal(t, ticket.State{
 		Content: ticket.Content{
 			Title: "Printer", Description: "It burns.", Priority: ticket.High, Urgency: ticket.Medium, Category: ticket.General,
 			Subcategory: "fire", Department: "IT", Tags: []string{"hot"}, CustomFields: map[string]any{"floor": 3.0},
 		},
-		Exists: true, Deleted: true, Status: ticket.Pending, CreatedBy: ann, Assignee: bob,
-		Attachments: []ticket.Attachment{fileB}, Comments: s.Comments,
+		Exists: true, Deleted: true, Status: ticket.Open, ResolutionSummary: "Put it out.", CreatedBy: ann, Assignee: bob,
+		Attachments: []ticket.Attachment{fileB}, Comments: domain.Chain[ticket.Commenter]{}.And(ticket.Commenter{CommentID: first, Author: ann}),
 	}, s)
-	require.Len(t, s.Comments, 1)
 }
 
 func TestWithout(t *testing.T) {

@@ -52,6 +52,12 @@ type StatusChanged struct {
 	ResolutionSummary *string       `json:"resolution_summary,omitempty" personal:"by"`
 }
 
+// Summarized changes how a ticket was resolved, without a step in its life; an empty text clears it.
+type Summarized struct {
+	ResolutionSummary string        `json:"resolution_summary" personal:"by"`
+	By                domain.UserID `json:"by,omitzero"`
+}
+
 // Assigned gives a ticket to a member.
 type Assigned struct {
 	Assignee domain.UserID `json:"assignee"`
@@ -96,6 +102,7 @@ type Attachment struct {
 func (Opened) isEvent()        {}
 func (Edited) isEvent()        {}
 func (StatusChanged) isEvent() {}
+func (Summarized) isEvent()    {}
 func (Assigned) isEvent()      {}
 func (Unassigned) isEvent()    {}
 func (Commented) isEvent()     {}

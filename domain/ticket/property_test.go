@@ -58,6 +58,9 @@ func commands() *rapid.Generator[ticket.Command] {
 			}
 		}),
 		rapid.Custom(func(t *rapid.T) ticket.Command {
+			return ticket.Edit{ResolutionSummary: rapid.Ptr(texts, true).Draw(t, "summary"), By: support}
+		}),
+		rapid.Custom(func(t *rapid.T) ticket.Command {
 			return ticket.ChangeStatus{To: statuses.Draw(t, "to"), ResolutionSummary: rapid.Ptr(texts, true).Draw(t, "summary"), By: actors.Draw(t, "by")}
 		}),
 		rapid.Custom(func(t *rapid.T) ticket.Command {

@@ -12,13 +12,20 @@ import (
 // State is what Decide needs to know, and nothing more: screens read projections.
 type State struct {
 	Content
-	Exists      bool
-	Deleted     bool
-	Status      Status
-	CreatedBy   domain.UserID
-	Assignee    domain.UserID
-	Attachments []Attachment
-	Comments    map[uuid.UUID]domain.UserID // who wrote which
+	Exists            bool
+	Deleted           bool
+	Status            Status
+	ResolutionSummary string
+	CreatedBy         domain.UserID
+	Assignee          domain.UserID
+	Attachments       []Attachment
+	Comments          domain.Chain[Commenter] // who wrote which
+}
+
+// Commenter says who wrote a comment.
+type Commenter struct {
+	CommentID uuid.UUID
+	Author    domain.UserID
 }
 
 // Content is what a ticket says.
@@ -52,7 +59,7 @@ type OpenTicket struct {
 	By            domain.Actor
 }
 
-// Edit asks to change what is present, all of it or nothing.
+// Edit asks to change what is present, all of it or nothing. An empty summary clears it.
 type Edit struct {
 	Changes
 	Status            *Status
@@ -61,7 +68,7 @@ type Edit struct {
 	By                domain.Actor
 }
 
-// ChangeStatus asks for the next station in the ticket's life.
+// ChangeStatus asks for the next station in the ticket's life. A new summary is taken at the present station too.
 type ChangeStatus struct {
 	To                Status
 	ResolutionSummary *string
@@ -134,7 +141,7 @@ func Decide(s State, c Command) ([]Event, error) {
 		return edit(s, c)
 	case ChangeStatus:
 		return decideOn(s, c.By, domain.ChangeStatus, func() ([]Event, error) {
-			return changeStatus(s, c.To, c.ResolutionSummary, c.By)
+			return changeStatus(s, &c.To, c.ResolutionSummary, c.By)
 		})
 	case Assign:
 		return decideOn(s, c.By, domain.AssignTickets, func() ([]Event, error) {
@@ -231,11 +238,11 @@ func edit(s State, c Edit) ([]Event, error) {
 		if changed != (Changes{}) {
 			events = append(events, changed.event(s.CreatedBy))
 		}
-		if c.Status != nil {
+		if c.Status != nil || c.ResolutionSummary != nil {
 			if !c.By.May(domain.ChangeStatus, s.CreatedBy, s.Assignee) {
 				return nil, domain.ErrForbidden.With("Your role does not allow changing a ticket's status.")
 			}
-			moved, err := changeStatus(s, *c.Status, c.ResolutionSummary, c.By)
+			moved, err := changeStatus(s, c.Status, c.ResolutionSummary, c.By)
 			if err != nil {
 				return nil, err
 			}
@@ -251,23 +258,35 @@ func edit(s State, c Edit) ([]Event, error) {
 	})
 }
 
-func changeStatus(s State, to Status, summary *string, by domain.Actor) ([]Event, error) {
-	if err := checkOneOf("status", to, Statuses); err != nil {
+// changeStatus moves the ticket, says how it was resolved, or both. nil leaves either as it is.
+func changeStatus(s State, to *Status, summary *string, by domain.Actor) ([]Event, error) {
+	if to == nil {
+		to = &s.Status
+	}
+	if err := checkOneOf("status", *to, Statuses); err != nil {
 		return nil, err
 	}
 	if summary != nil {
 		if err := checkText("resolution_summary", *summary, 0, MaxDescription); err != nil {
 			return nil, err
 		}
+		summary = changed(summary, s.ResolutionSummary, *summary)
 	}
-	if to == s.Status {
+	if *to != s.Status {
+		return move(s, *to, summary, by)
+	}
+	if summary == nil {
 		return nil, nil
 	}
+	return []Event{Summarized{ResolutionSummary: *summary, By: by.User}}, nil
+}
+
+func move(s State, to Status, summary *string, by domain.Actor) ([]Event, error) {
 	next := s.Status.Next()
-	if slices.Contains(next, to) {
-		return []Event{StatusChanged{From: s.Status, To: to, By: by.User, ResolutionSummary: summary}}, nil
+	if !slices.Contains(next, to) {
+		return nil, ErrTransition.With(fmt.Sprintf("A ticket that is %s cannot become %s; allowed: %s.", s.Status, to, joined(next)))
 	}
-	return nil, ErrTransition.With(fmt.Sprintf("A ticket that is %s cannot become %s; allowed: %s.", s.Status, to, joined(next)))
+	return []Event{StatusChanged{From: s.Status, To: to, By: by.User, ResolutionSummary: summary}}, nil
 }
 
 func assign(s State, to domain.UserID, reason string, by domain.Actor) []Event {
@@ -292,8 +311,10 @@ func comment(s State, c AddComment) ([]Event, error) {
 		if err := checkAttachments(c.Attachments); err != nil {
 			return nil, err
 		}
-		if author, taken := s.Comments[c.CommentID]; taken {
-			return commentedAgain(author, c.By.User)
+		for known := range s.Comments.Backward() {
+			if known.CommentID == c.CommentID {
+				return commentedAgain(known.Author, c.By.User)
+			}
 		}
 		return []Event{Commented{
 			CommentID: c.CommentID, Author: c.By.User, Content: c.Content, Internal: c.Internal,
@@ -366,15 +387,15 @@ func Evolve(s State, e Event) State {
 		s.Content = e.apply(s.Content)
 	case StatusChanged:
 		s.Status = e.To
+		set(&s.ResolutionSummary, e.ResolutionSummary)
+	case Summarized:
+		s.ResolutionSummary = e.ResolutionSummary
 	case Assigned:
 		s.Assignee = e.Assignee
 	case Unassigned:
 		s.Assignee = domain.UserID{}
 	case Commented:
-		if s.Comments == nil {
-			s.Comments = map[uuid.UUID]domain.UserID{}
-		}
-		s.Comments[e.CommentID] = e.Author
+		s.Comments = s.Comments.And(Commenter{CommentID: e.CommentID, Author: e.Author})
 	case Attached:
 		s.Attachments = append(slices.Clip(s.Attachments), e.Attachments...)
 	case Detached:

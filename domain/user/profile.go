@@ -129,11 +129,11 @@ func checkEmail(email string) error {
 func notInEmail(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == utf8.RuneError }
 
 func checkPreferences(preferences map[string]any) error {
-	switch {
-	case len(preferences) > MaxPreferences:
+	if len(preferences) > MaxPreferences {
 		return invalid("preferences", fmt.Sprintf("preferences holds %d entries; %d is the most.", len(preferences), MaxPreferences))
-	case !domain.Storable(preferences):
-		return invalid("preferences", "preferences holds characters that are not text.")
+	}
+	if why := domain.Unstorable(preferences); why != "" {
+		return invalid("preferences", fmt.Sprintf("preferences %s.", why))
 	}
 	return nil
 }

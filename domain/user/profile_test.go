@@ -65,6 +65,10 @@ func TestChangeProfile(t *testing.T) {
 func TestProfilesThatCannotBe(t *testing.T) {
 	t.Parallel()
 	tooMany := map[string]any{}
+	deep := map[string]any{}
+	for range domain.MaxDepth {
+		deep = map[string]any{"a": deep}
+	}
 	for i := range user.MaxPreferences + 1 {
 		tooMany[fmt.Sprint(i)] = i
 	}
@@ -90,6 +94,7 @@ func TestProfilesThatCannotBe(t *testing.T) {
 		"a full name too long":             {user.ChangeProfile{FullName: new(strings.Repeat("é", 201))}, "full_name"},
 		"a full name with NUL":             {user.ChangeProfile{FullName: new("Ann\x00")}, "full_name"},
 		"too many preferences":             {user.ChangeProfile{Preferences: &tooMany}, "preferences"},
+		"preferences too deep":             {user.ChangeProfile{Preferences: &deep}, "preferences"},
 		"preferences with NUL":             {user.ChangeProfile{Preferences: &map[string]any{"a": []any{"\x00"}}}, "preferences"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ var ticketEvents = []eventstore.Entry{
 	eventstore.Type[ticket.Opened]("ticket.opened"),
 	eventstore.Type[ticket.Edited]("ticket.edited"),
 	eventstore.Type[ticket.StatusChanged]("ticket.status_changed"),
+	eventstore.Type[ticket.Summarized]("ticket.summarized"),
 	eventstore.Type[ticket.Assigned]("ticket.assigned"),
 	eventstore.Type[ticket.Unassigned]("ticket.unassigned"),
 	eventstore.Type[ticket.Commented]("ticket.commented"),

@@ -98,11 +98,11 @@ A five-minute tour, to copy and paste into a second terminal:
     -d '{"title":"VPN drops every ten minutes","description":"Since this morning, on Wi-Fi and on cable.","priority":"high"}' | cut -d'"' -f4)
 
   # change it: only the supplied fields change
-  curl -sw '\n' -X PATCH $TICKETD/api/v1/tickets/$TICKET -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  curl -s -X PATCH $TICKETD/api/v1/tickets/$TICKET -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{"status":"in_progress","category":"technical"}'
 
   # read its history: who changed what, when, and the hash that proves it
-  curl -sw '\n' $TICKETD/api/v1/tickets/$TICKET/history -H "Authorization: Bearer $TOKEN"
+  curl -s $TICKETD/api/v1/tickets/$TICKET/history -H "Authorization: Bearer $TOKEN"
 
   # stop watching
   kill %%1

@@ -6,7 +6,7 @@
 // The embedded cluster is the machine's own PostgreSQL, not a download: security updates come with the system, and
 // moving to a real server later is a dump and a URL.
 //
-// PostgreSQL refuses to run as root, and a system user cannot walk into a folder such as /root/data. Instead of
+// PostgreSQL refuses to run as root, and a system user cannot walk into a folder that only root may enter. Instead of
 // loosening a folder's permissions, the child inherits the opened data directory and is told that it lives in
 // /proc/self/fd/3: Linux then checks the directory itself and none of its parents. Every backend is a fork of the
 // postmaster, so the descriptor stays valid in all of them, also after a restart that follows a crashed backend.

@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	nethttp "net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,7 +108,7 @@ func (s *Server) answerTokens(in commands.SignedIn) (*tokensAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tokensAnswer{CacheControl: "no-store", EventPosition: Position(strconv.FormatInt(in.Position, 10)), Body: Tokens{
+	return &tokensAnswer{CacheControl: "no-store", EventPosition: positionAt(in.Position), Body: Tokens{
 		AccessToken: token, RefreshToken: in.RefreshToken, TokenType: "bearer", ExpiresIn: int(time.Until(expires).Seconds()),
 		User: renderUser(projections.Fold(projections.ApplyUser, in.Stream.Events)),
 	}}, nil

@@ -90,7 +90,7 @@ func status(k domain.Kind) int {
 }
 
 // problem answers any error that a handler returns. What is not a refusal is logged in full and told to nobody.
-func (s *Server) problem(ctx context.Context, err error) error {
+func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
@@ -199,6 +199,5 @@ func (s *Server) problemOfEcho(ctx context.Context, err error) *Problem {
 		}
 		return newProblem(ctx, fromEcho.Code, "", fmt.Sprint(fromEcho.Message))
 	}
-	p, _ := errors.AsType[*Problem](s.problem(ctx, err))
-	return p
+	return s.problem(ctx, err)
 }

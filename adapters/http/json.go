@@ -1,18 +1,13 @@
 package http
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 var errBadCursor = errors.New("not a cursor")
-
-// jsonMarshal is for those who must answer bytes; the encoder then checks and copies them once more.
-func jsonMarshal(value any) ([]byte, error) { return json.Marshal(value) }
 
 // jsonFormat writes answers as huma's own does, but looks into a TicketList first: encoding what its MarshalJSON answers
 // would scan every byte of a long list again.
@@ -26,5 +21,3 @@ func jsonFormat() huma.Format {
 	}
 	return format
 }
-
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

@@ -35,8 +35,7 @@ const authLimited = "auth-limited"
 // unevenness of the window before. Counting across instances would cost a round trip a request: with n of them a
 // caller who meets all may ask n times as often.
 type limiter struct {
-	limits Limits
-	now    func() time.Time
+	now func() time.Time
 
 	mu     sync.Mutex
 	counts map[string]*window
@@ -49,8 +48,8 @@ type window struct {
 	size          time.Duration
 }
 
-func newLimiter(l Limits) *limiter {
-	return &limiter{limits: l, now: time.Now, counts: map[string]*window{}}
+func newLimiter() *limiter {
+	return &limiter{now: time.Now, counts: map[string]*window{}}
 }
 
 // verdict is what the rate limit headers say.

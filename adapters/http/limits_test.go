@@ -11,7 +11,7 @@ import (
 // clocked is a limiter whose clock stands until the test moves it.
 func clocked() (*limiter, *time.Time) {
 	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	l := newLimiter(Limits{})
+	l := newLimiter()
 	l.now = func() time.Time { return now }
 	return l, &now
 }

@@ -100,9 +100,8 @@ func (s *Server) updateMember(ctx context.Context, in *struct {
 	}
 },
 ) (*userAnswer, error) {
-	r := request(ctx)
-	var err error
-	if r.IfVersion, err = in.version(ctx); err != nil {
+	r, err := in.request(ctx)
+	if err != nil {
 		return nil, err
 	}
 	stream, err := s.Accounts.ChangeMember(ctx, r, domain.UserID{UUID: in.ID}, commands.MemberChange{Role: as[domain.Role](in.Body.Role), Active: in.Body.IsActive})
@@ -117,9 +116,8 @@ func (s *Server) removeMember(ctx context.Context, in *struct {
 	IfMatch
 },
 ) (*DeletedAnswer, error) {
-	r := request(ctx)
-	var err error
-	if r.IfVersion, err = in.version(ctx); err != nil {
+	r, err := in.request(ctx)
+	if err != nil {
 		return nil, err
 	}
 	stream, err := s.Accounts.RemoveMember(ctx, r, domain.UserID{UUID: in.ID})

@@ -56,9 +56,8 @@ func (s *Server) updateOrganization(ctx context.Context, in *struct {
 	}
 },
 ) (*organizationAnswer, error) {
-	r := request(ctx)
-	var err error
-	if r.IfVersion, err = in.version(ctx); err != nil {
+	r, err := in.request(ctx)
+	if err != nil {
 		return nil, err
 	}
 	stream, err := s.Organizations.Handle(ctx, r, r.Org.UUID, organization.Rename{Name: in.Body.Name, By: r.By})

@@ -155,7 +155,7 @@ func (s *Server) detach(c huma.Context, next func(huma.Context)) {
 
 // refuse answers from a middleware.
 func (s *Server) refuse(c huma.Context, err error) {
-	problem := s.problemOfEcho(c.Context(), s.problem(c.Context(), err))
+	problem := s.problem(c.Context(), err)
 	for name, values := range problem.GetHeaders() {
 		c.SetHeader(name, values[0])
 	}
@@ -201,10 +201,20 @@ func (h IfMatch) version(ctx context.Context) (int, error) {
 	return version, nil
 }
 
+// request is what a guarded command of this HTTP request comes with.
+func (h IfMatch) request(ctx context.Context) (commands.Request, error) {
+	r := request(ctx)
+	var err error
+	r.IfVersion, err = h.version(ctx)
+	return r, err
+}
+
 // Position is where in the log a write ended. An empty one, as reads answer it, sends no header.
 type Position string
 
-func positionOf(s eventstore.Stream) Position { return Position(strconv.FormatInt(s.Position(), 10)) }
+func positionOf(s eventstore.Stream) Position { return positionAt(s.Position()) }
+
+func positionAt(position int64) Position { return Position(strconv.FormatInt(position, 10)) }
 
 // Schema implements huma.SchemaProvider.
 func (Position) Schema(huma.Registry) *huma.Schema {

@@ -86,7 +86,7 @@ const maxBody = 1 << 20
 
 // New answers a server with all its routes.
 func New(c Config, d Deps) *Server {
-	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(c.Limits)}
+	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter()}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
 	s.echo.IPExtractor = addressBehind(c.TrustedProxies)

@@ -137,8 +137,8 @@ func (s *Server) handleTicket(ctx context.Context, in TicketID, match IfMatch, c
 	if err != nil {
 		return eventstore.Stream{}, err
 	}
-	r := request(ctx)
-	if r.IfVersion, err = match.version(ctx); err != nil {
+	r, err := match.request(ctx)
+	if err != nil {
 		return eventstore.Stream{}, err
 	}
 	return s.Tickets.Handle(ctx, r, id, cmd)

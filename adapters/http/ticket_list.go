@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	nethttp "net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,13 +72,13 @@ type TicketEnvelope struct {
 type TicketList struct{ any }
 
 // MarshalJSON implements json.Marshaler.
-func (l TicketList) MarshalJSON() ([]byte, error) { return jsonMarshal(l.any) }
+func (l TicketList) MarshalJSON() ([]byte, error) { return json.Marshal(l.any) }
 
 // Schema implements huma.SchemaProvider.
 func (TicketList) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{
-		{Type: huma.TypeArray, Items: r.Schema(typeOf[Ticket](), true, "Ticket")},
-		r.Schema(typeOf[TicketEnvelope](), true, "TicketEnvelope"),
+		{Type: huma.TypeArray, Items: r.Schema(reflect.TypeFor[Ticket](), true, "Ticket")},
+		r.Schema(reflect.TypeFor[TicketEnvelope](), true, "TicketEnvelope"),
 	}}
 }
 

@@ -82,9 +82,8 @@ func (s *Server) updateMe(ctx context.Context, in *struct {
 	Body updateMeBody
 },
 ) (*userAnswer, error) {
-	r := request(ctx)
-	var err error
-	if r.IfVersion, err = in.version(ctx); err != nil {
+	r, err := in.request(ctx)
+	if err != nil {
 		return nil, err
 	}
 	b := in.Body

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -83,12 +82,4 @@ func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, heal
 		})
 	}
 	return router, nil
-}
-
-// runReactions ends when ctx ends, and gives what runs the time to finish.
-func runReactions(ctx context.Context, router *message.Router) error {
-	if err := router.Run(ctx); err != nil {
-		return fmt.Errorf("run the reactions: %w", err)
-	}
-	return nil
 }

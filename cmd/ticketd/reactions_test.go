@@ -49,7 +49,7 @@ func TestAReactionThatKeepsFailingIsSetAside(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- runReactions(ctx, router) }()
+	go func() { ended <- router.Run(ctx) }()
 
 	ann := i.founder("ann")
 	made := ann.ticket()
@@ -83,7 +83,7 @@ func TestAReactionThatHasStopped(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- runReactions(ctx, p.reactions) }()
+	go func() { ended <- p.reactions.Run(ctx) }()
 	eventually(t, func() bool { return p.Ready(t.Context())["release_tickets"] == "has stopped" })
 	require.Contains(t, log.String(), "nobody.knows", "the reason is in the log")
 	stop()

@@ -70,8 +70,8 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 		}
 	})
 	work.Go(func() {
-		if err := runReactions(ctx, p.reactions); err != nil {
-			ended <- err
+		if err := p.reactions.Run(ctx); err != nil {
+			ended <- fmt.Errorf("run the reactions: %w", err)
 		}
 	})
 	work.Go(func() { p.keepHouse(ctx) })

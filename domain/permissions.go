@@ -18,6 +18,9 @@ const (
 	ManageMembers     Permission = "members.manage"
 	ManageOwnTokens   Permission = "api_tokens.manage" //nolint:gosec // a permission's name is no credential
 	ManageOrg         Permission = "organization.manage"
+	ReadAudit         Permission = "audit.read"
+	ErasePeople       Permission = "privacy.erase"
+	ExportPerson      Permission = "privacy.export"
 )
 
 // Scope is how far a permission reaches.
@@ -50,6 +53,9 @@ var permissions = []struct {
 	{ManageMembers, All, None, None, None},
 	{ManageOwnTokens, Own, Own, Own, Own},
 	{ManageOrg, All, None, None, None},
+	{ReadAudit, All, None, None, All},
+	{ErasePeople, All, None, None, None},
+	{ExportPerson, All, Own, Own, Own},
 }
 
 // Permissions lists every permission in the table's order.

@@ -24,6 +24,9 @@ var table = map[domain.Permission][4]domain.Scope{
 	"members.manage":           {domain.All, domain.None, domain.None, domain.None},
 	"api_tokens.manage":        {domain.Own, domain.Own, domain.Own, domain.Own},
 	"organization.manage":      {domain.All, domain.None, domain.None, domain.None},
+	"audit.read":               {domain.All, domain.None, domain.None, domain.All},
+	"privacy.erase":            {domain.All, domain.None, domain.None, domain.None},
+	"privacy.export":           {domain.All, domain.Own, domain.Own, domain.Own},
 }
 
 func TestEveryCellOfThePermissionTable(t *testing.T) {

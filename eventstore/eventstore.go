@@ -121,13 +121,16 @@ type Log interface {
 
 // Query selects a part of the log. Zero fields do not restrict.
 type Query struct {
-	After   int64 // positions above this one
-	Upto    int64 // and not above this one
-	Org     uuid.UUID
-	Streams []uuid.UUID
-	Types   []string
-	Since   time.Time
-	Limit   int
+	After       int64 // positions above this one
+	Upto        int64 // and not above this one
+	Org         uuid.UUID
+	Streams     []uuid.UUID
+	Types       []string
+	Since       time.Time // recorded then or later
+	Until       time.Time // recorded then or earlier
+	Actor       uuid.UUID // the one who acted, or on whose behalf
+	Correlation string
+	Limit       int
 }
 
 func (q Query) matches(r Recorded) bool {
@@ -136,7 +139,10 @@ func (q Query) matches(r Recorded) bool {
 		(q.Org == uuid.Nil || r.Org == q.Org) &&
 		(q.Streams == nil || slices.Contains(q.Streams, r.Stream)) &&
 		(q.Types == nil || slices.Contains(q.Types, r.Type)) &&
-		(q.Since.IsZero() || !r.At.Before(q.Since))
+		(q.Since.IsZero() || !r.At.Before(q.Since)) &&
+		(q.Until.IsZero() || !r.At.After(q.Until)) &&
+		(q.Actor == uuid.Nil || r.Metadata.Actor.ID == q.Actor || r.Metadata.Actor.User == q.Actor) &&
+		(q.Correlation == "" || r.Metadata.CorrelationID == q.Correlation)
 }
 
 // Reader is the event store as those see it who follow the log.

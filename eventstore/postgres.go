@@ -166,7 +166,13 @@ func (s *Postgres) Read(ctx context.Context, q Query) ([]Recorded, error) {
 }
 
 func (q Query) sql() (string, []any) {
-	sql, args := selectEvents+` WHERE position > $1`, []any{q.After}
+	where, args := q.where()
+	return selectEvents + where, args
+}
+
+// where answers the conditions, the order and the limit, with their arguments.
+func (q Query) where() (string, []any) {
+	sql, args := ` WHERE position > $1`, []any{q.After}
 	restrict := func(condition string, value any) {
 		args = append(args, value)
 		sql += fmt.Sprintf(" AND "+condition, len(args))
@@ -189,6 +195,16 @@ func (q Query) sql() (string, []any) {
 	}
 	if !q.Since.IsZero() {
 		restrict("recorded_at >= $%d", q.Since)
+	}
+	if !q.Until.IsZero() {
+		restrict("recorded_at <= $%d", q.Until)
+	}
+	if q.Actor != uuid.Nil {
+		restrict("$%d IN (metadata->'actor'->>'id', metadata->'actor'->>'user')", q.Actor.String())
+	}
+	if q.Correlation != "" { // the hash finds them, the text makes sure
+		restrict("hashtextextended(metadata->>'correlation_id', 0) = hashtextextended($%d, 0)", q.Correlation)
+		restrict("metadata->>'correlation_id' = $%d", q.Correlation)
 	}
 	sql += " ORDER BY position"
 	if q.Limit > 0 {

@@ -50,8 +50,9 @@ fuzz: ## A minute of fuzzing for each fuzz target
 	done
 
 .PHONY: golden
-golden: ## Write golden files for new events and routes; read the diff before committing
+golden: ## Write golden files for new events, routes and rows; read the diff before committing
 	UPDATE_GOLDEN=1 go test ./eventstore/catalog ./adapters/http
+	UPDATE_GOLDEN=1 go test -run TestRowsChangeOnlyWithTheirCode ./projections
 
 .PHONY: generate
 generate: build ## Write the documents that are made from the code

@@ -84,8 +84,8 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	o, err := readOptions([]string{"-only", "rest", "-seconds", "0.5", "-rounds", "2"})
 	require.NoError(t, err)
-	require.Equal(t, options{only: "rest", span: 500 * time.Millisecond, rounds: 2}, o)
-	for _, bad := range [][]string{{"-only", "nothing"}, {"-seconds", "0"}, {"-rounds", "0"}, {"-no"}} {
+	require.Equal(t, options{only: "rest", span: 500 * time.Millisecond, rounds: 2, tickets: 200_000}, o)
+	for _, bad := range [][]string{{"-only", "nothing"}, {"-seconds", "0"}, {"-rounds", "0"}, {"-tickets", "0"}, {"-no"}} {
 		require.Error(t, command(t.Context(), bad, nil))
 	}
 }
@@ -133,7 +133,7 @@ func TestTheLimitAnswersWhatIsMeasured(t *testing.T) {
 	require.NoError(t, pool.QueryRow(t.Context(), `INSERT INTO bare_tickets (id, org_id, version, status, priority, category, created_by, title, description)
 		VALUES (gen_random_uuid(), $1, 1, 'open', 'low', 'bug', $1, 'a', 'b') RETURNING id::text`, w.org.UUID).Scan(&id))
 	limit := &server{address: strings.TrimPrefix(listening.URL, "http://")}
-	for _, op := range w.operations([]string{id}) {
+	for _, op := range append(w.operations([]string{id}), w.lists([]string{"export", "fails"})...) {
 		var c costs
 		measured, err := c.measure(t.Context(), &lab{}, w, limit, "", 2, 100*time.Millisecond, op.limit, op.status)
 		require.NoError(t, err, op.name)

@@ -104,7 +104,8 @@ func limitServer(pool *pgxpool.Pool) http.Handler {
 		return c.JSON(http.StatusOK, &t)
 	})
 	e.GET("/tickets", func(c echo.Context) error {
-		rows, err := pool.Query(c.Request().Context(), `SELECT`+bareColumns+`FROM bare_tickets WHERE org_id = $1 ORDER BY created_at DESC, id DESC LIMIT 50`, c.QueryParam("org"))
+		sql, args := bareList(c)
+		rows, err := pool.Query(c.Request().Context(), sql, args...)
 		if err != nil {
 			return err
 		}
@@ -123,6 +124,19 @@ func limitServer(pool *pgxpool.Pool) http.Handler {
 		return c.JSON(http.StatusOK, list)
 	})
 	return e
+}
+
+// bareList answers the one statement of a list. Words are found in the program's own index.
+func bareList(c echo.Context) (string, []any) {
+	const list, newest = `SELECT` + bareColumns + `FROM bare_tickets WHERE org_id = $1`, ` ORDER BY created_at DESC, id DESC LIMIT 50`
+	org := c.QueryParam("org")
+	switch {
+	case c.QueryParam("q") != "":
+		return list + ` AND id IN (SELECT ticket_id FROM ticket_search WHERE org_id = $1 AND words @@ plainto_tsquery('english', $2))` + newest, []any{org, c.QueryParam("q")}
+	case c.QueryParam("status") != "":
+		return list + ` AND status = $2 AND priority = $3` + newest, []any{org, c.QueryParam("status"), c.QueryParam("priority")}
+	}
+	return list + newest, []any{org}
 }
 
 // bareSockets writes to every connection in turn.

@@ -24,9 +24,10 @@ import (
 
 // options is what the command line says.
 type options struct {
-	only   string
-	span   time.Duration // of one measurement
-	rounds int
+	only    string
+	span    time.Duration // of one measurement
+	rounds  int
+	tickets int // of the lists
 }
 
 // sections are the benchmarks, in the order they run.
@@ -37,6 +38,8 @@ var sections = []struct {
 	{"append", benchAppend},
 	{"visible", benchVisible},
 	{"rest", benchREST},
+	{"lists", benchLists},
+	{"replay", benchReplay},
 	{"sockets", benchSockets},
 }
 
@@ -83,6 +86,7 @@ func readOptions(args []string) (options, error) {
 	flags.StringVar(&o.only, "only", "", "one of "+strings.Join(names, ", "))
 	seconds := flags.Float64("seconds", 1.5, "how long each measurement takes")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each is repeated")
+	flags.IntVar(&o.tickets, "tickets", 200_000, "how many the database of the lists has; a million takes a while to seed")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -90,8 +94,8 @@ func readOptions(args []string) (options, error) {
 	if o.only != "" && !slices.Contains(names, o.only) {
 		return o, fmt.Errorf("-only is one of %s", strings.Join(names, ", "))
 	}
-	if o.span <= 0 || o.rounds < 1 {
-		return o, fmt.Errorf("-seconds and -rounds must be positive")
+	if o.span <= 0 || o.rounds < 1 || o.tickets < 1 {
+		return o, fmt.Errorf("-seconds, -rounds and -tickets must be positive")
 	}
 	return o, nil
 }

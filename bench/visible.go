@@ -78,7 +78,7 @@ func openVisibility(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) (
 	inline := []eventstore.Inline{projections.NewTickets(pool), projections.NewComments(pool)}
 	store := eventstore.Open(ctx, pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Log: log})
 	runner := projections.NewRunner(&eventstore.Feed{Store: store, Pool: pool, Log: log}, log,
-		projections.Async{Name: searchFeed, Handle: projections.Search})
+		projections.TicketSearch())
 	ctx, stop := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { runner.Run(ctx) })

@@ -30,10 +30,16 @@ type world struct {
 
 const jwtSecret = "a secret for benchmarks, nothing else"
 
-func (l *lab) openWorld(ctx context.Context, name string) (_ *world, err error) {
+// openWorld starts both on a new database, which fill may fill before.
+func (l *lab) openWorld(ctx context.Context, name string, fill func(database string) error) (_ *world, err error) {
 	database, err := l.database(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	if fill != nil {
+		if err := fill(database); err != nil {
+			return nil, err
+		}
 	}
 	w := &world{org: domain.OrgID{UUID: uuid.Must(uuid.NewV7())}, tokens: auth.NewTokens([]byte(jwtSecret), time.Hour, time.Now)}
 	defer func() {

@@ -15,6 +15,11 @@ import (
 
 // change gives a person's commands to their stream, together with what follows from them.
 func (a Accounts) change(ctx context.Context, r Request, id domain.UserID, cmds ...user.Command) (eventstore.Stream, error) {
+	return a.changeIn(ctx, r, id, false, cmds...)
+}
+
+// changeIn is change for somebody of whom the caller knows whether they are alone in the organization.
+func (a Accounts) changeIn(ctx context.Context, r Request, id domain.UserID, alone bool, cmds ...user.Command) (eventstore.Stream, error) {
 	return a.append(ctx, r, cmds[0], func() ([]eventstore.Write, error) {
 		p, err := a.decide(ctx, r, id, cmds...)
 		if err != nil {
@@ -24,7 +29,7 @@ func (a Accounts) change(ctx context.Context, r Request, id domain.UserID, cmds 
 		if err != nil {
 			return nil, err
 		}
-		admins, err := a.adminWrites(ctx, r.Org, p)
+		admins, err := a.adminWrites(ctx, r.Org, p, alone)
 		return slices.Concat([]eventstore.Write{p.own}, names, admins), err
 	})
 }
@@ -103,14 +108,14 @@ func (a Accounts) nameWrites(ctx context.Context, org domain.OrgID, p person) ([
 // adminWrites tells the organization of an admin who came or went, and refuses the last one to go. Only who can sign in
 // counts: an organization whose one admin is locked out has none. The version of the organization's stream is what
 // keeps one of two admins who demote each other.
-func (a Accounts) adminWrites(ctx context.Context, org domain.OrgID, p person) ([]eventstore.Write, error) {
+func (a Accounts) adminWrites(ctx context.Context, org domain.OrgID, p person, alone bool) ([]eventstore.Write, error) {
 	was, is := isAdmin(p.before), isAdmin(p.after)
 	if was == is {
 		return nil, nil
 	}
 	var cmd organization.Command = organization.AddAdmin{UserID: p.after.UserID}
 	if was {
-		cmd = organization.RemoveAdmin{UserID: p.after.UserID}
+		cmd = organization.RemoveAdmin{UserID: p.after.UserID, Alone: alone}
 	}
 	write, err := a.orgs.Decide(ctx, org, org.UUID, cmd)
 	if err != nil {

@@ -23,8 +23,9 @@ const attempts = 4
 
 // The refusals that any command may meet.
 var (
-	ErrBusy  = &domain.Error{Kind: domain.Conflict, Code: "concurrent_change", Message: "Others are changing this at the same moment; try again."}
-	ErrStale = &domain.Error{Kind: domain.Stale, Code: "version_mismatch", Message: "This has changed since the version you name in If-Match."}
+	ErrBusy   = &domain.Error{Kind: domain.Conflict, Code: "concurrent_change", Message: "Others are changing this at the same moment; try again."}
+	ErrErased = &domain.Error{Kind: domain.Conflict, Code: "erased", Message: "Whose words these are was erased meanwhile."}
+	ErrStale  = &domain.Error{Kind: domain.Stale, Code: "version_mismatch", Message: "This has changed since the version you name in If-Match."}
 )
 
 // Request is what every command comes with.
@@ -179,8 +180,11 @@ func Together(ctx context.Context, log eventstore.Log, r Request, command string
 			return nil, err
 		}
 		streams, err := log.Append(ctx, r.metadata(command), writes...)
-		if errors.Is(err, eventstore.ErrConflict) {
+		switch {
+		case errors.Is(err, eventstore.ErrConflict):
 			continue
+		case errors.Is(err, eventstore.ErrErased):
+			return nil, ErrErased
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", command, err)

@@ -103,7 +103,7 @@ func references(cmd ticket.Command) (attachments []ticket.Attachment, assignee d
 		attachments = c.Attachments
 	case ticket.Attach:
 		attachments = c.Attachments
-	case ticket.ChangeStatus, ticket.Release, ticket.Detach, ticket.Delete: // they point at nothing
+	case ticket.ChangeStatus, ticket.Release, ticket.Detach, ticket.Delete, ticket.EraseWords: // they point at nothing
 	}
 	return attachments, assignee
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,4 +29,16 @@ func link(prev Hash, org, stream uuid.UUID, version int, storedName string, at t
 		input = append(input, part...)
 	}
 	return sha256.Sum256(input)
+}
+
+// parseHash reads what String writes.
+func parseHash(text string) (h Hash, err error) {
+	raw, err := hex.DecodeString(text)
+	if err != nil {
+		return h, fmt.Errorf("read a hash: %w", err)
+	}
+	if len(raw) != len(h) {
+		return h, fmt.Errorf("a hash has %d bytes, and this one %d", len(h), len(raw))
+	}
+	return Hash(raw), nil
 }

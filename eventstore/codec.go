@@ -18,13 +18,25 @@ type Entry struct {
 	typ      reflect.Type
 	upcasts  []Upcast
 	personal []personalField
+	read     reader
+	ownKey   bool // its stream has a key of its own
 }
 
 // Type makes an Entry. The current version is one more than the number of upcasts, so it cannot be forgotten.
 // It panics on a personal tag that cannot work: a programming error, found at start.
 func Type[E any](name string, upcasts ...Upcast) Entry {
 	typ := reflect.TypeFor[E]()
-	return Entry{name: name, typ: typ, upcasts: upcasts, personal: personalFields(typ)}
+	return Entry{name: name, typ: typ, upcasts: upcasts, personal: personalFields(typ), read: readerOf(typ)}
+}
+
+// WithOwnKeys marks the events of a noun each of whose streams gets a key of its own, so that what people wrote in one
+// of them can be erased without erasing the people. Streams that began before their noun was marked have none.
+func WithOwnKeys(entries ...Entry) []Entry {
+	marked := slices.Clone(entries)
+	for i := range marked {
+		marked[i].ownKey = true
+	}
+	return marked
 }
 
 func (e Entry) version() int { return len(e.upcasts) + 1 }
@@ -96,6 +108,8 @@ func (c *Codec) Encode(event any, keys SubjectKeys) (name string, version int, d
 	return e.name, e.version(), data, nil
 }
 
+func (c *Codec) ownKey(event any) bool { return c.byType[reflect.TypeOf(event)].ownKey }
+
 // Decode answers the event as today's code knows it, whatever version was stored. Sealed fields stay sealed.
 func (c *Codec) Decode(name string, version int, data []byte) (any, error) {
 	d, err := c.decode(name, version, data)
@@ -129,7 +143,7 @@ func (c *Codec) decode(name string, version int, data []byte) (decoded, error) {
 		return decoded{}, fmt.Errorf("decode %s: %w", name, errNotAnObject)
 	}
 	event := reflect.New(e.typ)
-	if err := json.Unmarshal(data, event.Interface()); err != nil {
+	if err := readJSON(e.read, data, event.Elem()); err != nil {
 		return decoded{}, fmt.Errorf("decode %s: %w", name, err)
 	}
 	return decoded{entry: e, event: event}, nil

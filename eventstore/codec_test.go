@@ -104,7 +104,7 @@ func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 	unsealable := eventstoretest.Said{Person: newID(), Fields: map[string]any{"f": func() {}}}
 	_, _, _, err := eventstoretest.Codec.Encode(unsealable, nil)
 	require.Error(t, err)
-	_, _, _, err = eventstoretest.Codec.Encode(unsealable, keys.ForWriting(t.Context(), org))
+	_, _, _, err = eventstoretest.Codec.Encode(unsealable, keys.ForWriting(t.Context(), org, nil))
 	require.Error(t, err)
 }
 
@@ -122,7 +122,7 @@ func TestSealedWordsOpenNowhereElse(t *testing.T) {
 	keys := &keyStore{}
 	anna, ben := newID(), newID()
 	ring := keyring(t, keys)
-	_, _, data, err := eventstoretest.Codec.Encode(eventstoretest.Said{Person: anna, Text: "hers"}, ring.ForWriting(t.Context(), org))
+	_, _, data, err := eventstoretest.Codec.Encode(eventstoretest.Said{Person: anna, Text: "hers"}, ring.ForWriting(t.Context(), org, nil))
 	require.NoError(t, err)
 	_, err = ring.Key(t.Context(), org, ben)
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestAStoreWithoutKeysReadsNothing(t *testing.T) {
 	stored := []byte(`{"person":"` + anna.String() + `","text":"sealed:AAAA"}`)
 	_, err := eventstore.OpenStored(t.Context(), eventstoretest.Codec, keyring(t, down), "note.said", stored, []byte(`{"v":1}`))
 	require.ErrorIs(t, err, down.err)
-	_, _, _, err = eventstoretest.Codec.Encode(eventstoretest.Said{Person: anna, Text: "x"}, keyring(t, down).ForWriting(t.Context(), org))
+	_, _, _, err = eventstoretest.Codec.Encode(eventstoretest.Said{Person: anna, Text: "x"}, keyring(t, down).ForWriting(t.Context(), org, nil))
 	require.ErrorIs(t, err, down.err)
 }
 

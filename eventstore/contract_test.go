@@ -42,7 +42,10 @@ func (m memory) Rows(testing.TB) []eventstoretest.Row {
 	return rows
 }
 
-func (m memory) Erase(_ testing.TB, person uuid.UUID) { m.Memory.Erase(person) }
+func (m memory) Erase(tb testing.TB, org, subject uuid.UUID) {
+	tb.Helper()
+	require.NoError(tb, m.Keys().Erase(tb.Context(), org, subject))
+}
 
 func (i instance) Rows(tb testing.TB) []eventstoretest.Row {
 	tb.Helper()
@@ -63,11 +66,9 @@ func (i instance) Rows(tb testing.TB) []eventstoretest.Row {
 	return list
 }
 
-func (i instance) Erase(tb testing.TB, person uuid.UUID) {
+func (i instance) Erase(tb testing.TB, org, subject uuid.UUID) {
 	tb.Helper()
-	_, err := i.pool.Exec(tb.Context(), `DELETE FROM subject_keys WHERE subject_id = $1`, [16]byte(person))
-	require.NoError(tb, err)
-	i.keys.Forget(person)
+	require.NoError(tb, i.keys.Erase(tb.Context(), org, subject))
 }
 
 // hashOf takes what a foreign writer stored, too.

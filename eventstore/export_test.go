@@ -21,15 +21,6 @@ func (m *Memory) Stored(f func(r Recorded, data, metadata []byte)) {
 	}
 }
 
-// Erase deletes a person's key.
-func (m *Memory) Erase(person uuid.UUID) {
-	keys := m.keys.store.(*memoryKeys)
-	keys.mu.Lock()
-	delete(keys.wrapped, person)
-	keys.mu.Unlock()
-	m.keys.Forget(person)
-}
-
 // OpenStored reads one event from its stored bytes.
 func OpenStored(ctx context.Context, codec *Codec, keys *Keyring, name string, data, metadata []byte) (any, error) {
 	opened, err := open(ctx, codec, keys, []stored{{Recorded: Recorded{Position: 7, Type: name}, data: data, metadata: metadata}})

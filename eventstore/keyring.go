@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
@@ -12,17 +14,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// KeyStore keeps one wrapped key a person.
+// KeyStore keeps wrapped keys. A subject is a person, or a stream whose words can be erased by themselves.
 type KeyStore interface {
-	// LoadKeys answers the keys that exist among those asked for.
+	// LoadKeys answers the keys that exist among those asked for. The key of an erased subject is empty.
 	LoadKeys(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID][]byte, error)
 
-	// CreateKey stores a first key and answers the one that is stored, which is another's when that came first.
+	// CreateKey stores a first key and answers the one that is stored: another's when that came first, an empty one
+	// when the subject was erased.
 	CreateKey(ctx context.Context, org, subject uuid.UUID, wrapped []byte) ([]byte, error)
+
+	// EraseKey deletes a key for ever: the subject never gets another one. It may be asked twice.
+	EraseKey(ctx context.Context, org, subject uuid.UUID) error
 }
 
-// Keyring holds the keys that seal personal data: one a person, each wrapped by the master key. Opened keys are cached.
-// That there is none is not: a person without a key may be given one, by any instance.
+// Keyring holds the keys that seal personal data: one a person, and one a stream of the nouns that say so, each wrapped
+// by the master key. Opened keys are cached. That there is none is not: a subject without a key may be given one, by any
+// instance.
 type Keyring struct {
 	master cipher.AEAD
 	store  KeyStore
@@ -32,15 +39,29 @@ type Keyring struct {
 	forgotten int // how often Forget was called
 }
 
+// subjectKey opens what was sealed for a subject.
+type subjectKey struct {
+	cipher.AEAD
+	secret []byte
+}
+
+// within answers the key of a person's words in a stream that has a key of its own: without either one they are gone.
+func (k *subjectKey) within(stream *subjectKey) (cipher.AEAD, error) {
+	both := hmac.New(sha256.New, k.secret)
+	both.Write(stream.secret)
+	return newAEAD(both.Sum(nil))
+}
+
 // openedKey is a key as it was some time ago. It is looked up again once in a while, so that a person whose key another
 // instance deleted is gone from here too, even if nobody told us.
 type openedKey struct {
-	cipher.AEAD
+	*subjectKey
 	until time.Time
 }
 
-// cachedFor is how long an opened key is used without looking whether it is still there.
-const cachedFor = time.Minute
+// CachedFor is how long an opened key is used without looking whether it is still there. So long after an erasure no
+// instance can read the words any more.
+const CachedFor = 10 * time.Second
 
 // cachedKeys bounds the cache: about 1 KB each.
 const cachedKeys = 20_000
@@ -57,8 +78,16 @@ func NewKeyring(masterKey []byte, store KeyStore) (*Keyring, error) {
 	return &Keyring{master: master, store: store, opened: map[uuid.UUID]openedKey{}}, nil
 }
 
-// Key answers the subject's key and makes one on first use.
+// Key answers the subject's key and makes one on first use. ErrErased when there was one.
 func (k *Keyring) Key(ctx context.Context, org, subject uuid.UUID) (cipher.AEAD, error) {
+	key, err := k.key(ctx, org, subject)
+	if err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+func (k *Keyring) key(ctx context.Context, org, subject uuid.UUID) (*subjectKey, error) {
 	key, since := k.cached(subject)
 	if key != nil {
 		return key, nil
@@ -69,11 +98,13 @@ func (k *Keyring) Key(ctx context.Context, org, subject uuid.UUID) (cipher.AEAD,
 	}
 	wrapped, exists := stored[subject]
 	if !exists {
-		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // never fails: it would end the program
-		if wrapped, err = k.store.CreateKey(ctx, org, subject, k.wrap(subject, secret)); err != nil {
+		_, fresh := k.fresh(subject)
+		if wrapped, err = k.store.CreateKey(ctx, org, subject, fresh); err != nil {
 			return nil, fmt.Errorf("create key of %s: %w", subject, err)
 		}
+	}
+	if len(wrapped) == 0 {
+		return nil, fmt.Errorf("%w: %s", ErrErased, subject)
 	}
 	if key, err = k.unwrap(subject, wrapped); err != nil {
 		return nil, err
@@ -82,39 +113,81 @@ func (k *Keyring) Key(ctx context.Context, org, subject uuid.UUID) (cipher.AEAD,
 	return key, nil
 }
 
-// Keys answers the keys of all subjects, read in one query; a subject without one was erased.
+// fresh makes a key for a subject, as it is used and as it is stored.
+func (k *Keyring) fresh(subject uuid.UUID) (key *subjectKey, wrapped []byte) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails: it would end the program
+	key, err := newSubjectKey(secret)
+	if err != nil {
+		panic(err) // 32 bytes always make a key
+	}
+	return key, k.wrap(subject, secret)
+}
+
+// Keys answers the keys of all subjects, read in one query; none for a subject that was erased.
 func (k *Keyring) Keys(ctx context.Context, subjects []uuid.UUID) (SubjectKeys, error) {
-	keys := make(map[uuid.UUID]cipher.AEAD, len(subjects))
+	known, err := k.known(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	return func(subject uuid.UUID) (cipher.AEAD, error) {
+		if key := known[subject]; key != nil {
+			return key, nil
+		}
+		return nil, nil
+	}, nil
+}
+
+// known answers the keys of those subjects that have or had one, with one query for all that are not cached. That of an
+// erased subject is nil.
+func (k *Keyring) known(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID]*subjectKey, error) {
+	keys := make(map[uuid.UUID]*subjectKey, min(len(subjects), 64))
+	asked := make(map[uuid.UUID]struct{})
 	var missing []uuid.UUID
-	var since int
-	for i, subject := range subjects {
-		if _, done := keys[subject]; done {
+	since := k.era()
+	for _, subject := range subjects {
+		if keys[subject] != nil {
 			continue
 		}
-		key, at := k.cached(subject)
-		if i == 0 {
-			since = at
+		if _, twice := asked[subject]; twice {
+			continue
 		}
-		if key == nil {
-			missing = append(missing, subject)
+		if key, _ := k.cached(subject); key != nil {
+			keys[subject] = key
+			continue
+		}
+		asked[subject] = struct{}{}
+		missing = append(missing, subject)
+	}
+	if len(missing) == 0 {
+		return keys, nil
+	}
+	stored, err := k.store.LoadKeys(ctx, missing)
+	if err != nil {
+		return nil, fmt.Errorf("load keys: %w", err)
+	}
+	for subject, wrapped := range stored {
+		if len(wrapped) == 0 {
+			keys[subject] = nil
+			continue
+		}
+		key, err := k.unwrap(subject, wrapped)
+		if err != nil {
+			return nil, err
 		}
 		keys[subject] = key
+		k.remember(subject, key, since)
 	}
-	if len(missing) > 0 {
-		stored, err := k.store.LoadKeys(ctx, missing)
-		if err != nil {
-			return nil, fmt.Errorf("load keys: %w", err)
-		}
-		for subject, wrapped := range stored {
-			key, err := k.unwrap(subject, wrapped)
-			if err != nil {
-				return nil, err
-			}
-			keys[subject] = key
-			k.remember(subject, key, since)
-		}
+	return keys, nil
+}
+
+// Erase deletes a subject's key for ever. Other instances may read with it for CachedFor, unless they are told to Forget.
+func (k *Keyring) Erase(ctx context.Context, org, subject uuid.UUID) error {
+	if err := k.store.EraseKey(ctx, org, subject); err != nil {
+		return fmt.Errorf("erase key of %s: %w", subject, err)
 	}
-	return func(subject uuid.UUID) (cipher.AEAD, error) { return keys[subject], nil }, nil
+	k.Forget(subject)
+	return nil
 }
 
 // Forget drops a key from the cache, as every instance must when a person is erased.
@@ -156,17 +229,17 @@ func (k *Keyring) Open(ctx context.Context, subject uuid.UUID, sealed string) ([
 }
 
 // cached answers an opened key, or nil, and the moment for remember.
-func (k *Keyring) cached(subject uuid.UUID) (key cipher.AEAD, since int) {
+func (k *Keyring) cached(subject uuid.UUID) (key *subjectKey, since int) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	if opened, ok := k.opened[subject]; ok && time.Now().Before(opened.until) {
-		return opened.AEAD, k.forgotten
+		return opened.subjectKey, k.forgotten
 	}
 	return nil, k.forgotten
 }
 
 // remember caches a key unless somebody was forgotten since: it might be the one that was being read meanwhile.
-func (k *Keyring) remember(subject uuid.UUID, key cipher.AEAD, since int) {
+func (k *Keyring) remember(subject uuid.UUID, key *subjectKey, since int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.forgotten != since {
@@ -178,7 +251,7 @@ func (k *Keyring) remember(subject uuid.UUID, key cipher.AEAD, since int) {
 			break
 		}
 	}
-	k.opened[subject] = openedKey{AEAD: key, until: time.Now().Add(cachedFor)}
+	k.opened[subject] = openedKey{subjectKey: key, until: time.Now().Add(CachedFor)}
 }
 
 func (k *Keyring) wrap(subject uuid.UUID, secret []byte) []byte {
@@ -187,7 +260,7 @@ func (k *Keyring) wrap(subject uuid.UUID, secret []byte) []byte {
 	return k.master.Seal(nonce, nonce, secret, subject[:])
 }
 
-func (k *Keyring) unwrap(subject uuid.UUID, wrapped []byte) (cipher.AEAD, error) {
+func (k *Keyring) unwrap(subject uuid.UUID, wrapped []byte) (*subjectKey, error) {
 	size := k.master.NonceSize()
 	if len(wrapped) < size {
 		return nil, fmt.Errorf("eventstore: the key of %s is cut short", subject)
@@ -196,7 +269,15 @@ func (k *Keyring) unwrap(subject uuid.UUID, wrapped []byte) (cipher.AEAD, error)
 	if err != nil {
 		return nil, fmt.Errorf("eventstore: the key of %s was wrapped with another ENCRYPTION_KEY: %w", subject, err)
 	}
-	return newAEAD(secret)
+	return newSubjectKey(secret)
+}
+
+func newSubjectKey(secret []byte) (*subjectKey, error) {
+	aead, err := newAEAD(secret)
+	if err != nil {
+		return nil, err
+	}
+	return &subjectKey{AEAD: aead, secret: secret}, nil
 }
 
 func newAEAD(secret []byte) (cipher.AEAD, error) {
@@ -207,7 +288,21 @@ func newAEAD(secret []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// ForWriting answers keys for events of an organization, made on first use.
-func (k *Keyring) ForWriting(ctx context.Context, org uuid.UUID) SubjectKeys {
-	return func(subject uuid.UUID) (cipher.AEAD, error) { return k.Key(ctx, org, subject) }
+// StreamKey answers the key of a stream, nil when it has none of its own. ErrErased when it had one.
+type StreamKey func() (*subjectKey, error)
+
+// ForWriting answers keys for events of an organization, made on first use. stream is nil for a noun whose streams have
+// no keys.
+func (k *Keyring) ForWriting(ctx context.Context, org uuid.UUID, stream StreamKey) SubjectKeys {
+	return func(subject uuid.UUID) (cipher.AEAD, error) {
+		key, err := k.key(ctx, org, subject)
+		if err != nil || stream == nil {
+			return key, err
+		}
+		own, err := stream()
+		if err != nil || own == nil {
+			return key, err
+		}
+		return key.within(own)
+	}
 }

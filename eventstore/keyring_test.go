@@ -59,7 +59,14 @@ func (s *keyStore) CreateKey(_ context.Context, _, subject uuid.UUID, wrapped []
 func (s *keyStore) erase(subject uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.wrapped, subject)
+	s.wrapped[subject] = nil
+}
+
+func (s *keyStore) EraseKey(_ context.Context, _, subject uuid.UUID) error {
+	if s.err == nil {
+		s.erase(subject)
+	}
+	return s.err
 }
 
 func keyring(t *testing.T, store eventstore.KeyStore) *eventstore.Keyring {
@@ -175,6 +182,20 @@ func TestAMissingKeyIsLookedForAgain(t *testing.T) {
 	requireOpens(t, here, anna, sealed, "words")
 }
 
+func TestAnErasedSubjectNeverGetsAnotherKey(t *testing.T) {
+	t.Parallel()
+	store, anna := &keyStore{}, newID()
+	ring := keyring(t, store)
+	sealed := sealFor(t, ring, anna, "words")
+	require.NoError(t, ring.Erase(t.Context(), org, anna))
+	require.NoError(t, ring.Erase(t.Context(), org, anna), "erasing twice is harmless")
+	requireOpens(t, ring, anna, sealed, "")
+	_, err := ring.Key(t.Context(), org, anna)
+	require.ErrorIs(t, err, eventstore.ErrErased)
+	_, err = ring.Seal(t.Context(), org, anna, []byte("more"))
+	require.ErrorIs(t, err, eventstore.ErrErased)
+}
+
 func TestAForgottenKeyIsGone(t *testing.T) {
 	t.Parallel()
 	store, anna := &keyStore{}, newID()
@@ -240,6 +261,7 @@ func TestAKeyStoreThatIsDownIsAnError(t *testing.T) {
 	require.ErrorIs(t, err, down.err)
 	_, _, err = ring.Open(t.Context(), anna, "")
 	require.ErrorIs(t, err, down.err)
+	require.ErrorIs(t, ring.Erase(t.Context(), org, anna), down.err)
 	require.Zero(t, ring.Cached())
 }
 

@@ -33,8 +33,10 @@ type commit struct {
 
 // pending is one stream's part of a commit. It is encoded by the caller, and timed and chained by the lane.
 type pending struct {
-	stream Stream // with the new events added; positions come back from the insert
-	rows   []row  // the new events' stored form
+	stream  Stream      // with the new events added; positions come back from the insert
+	rows    []row       // the new events' stored form
+	key     *subjectKey // of a new stream that has one of its own
+	wrapped []byte      // and its stored form
 }
 
 type row struct {
@@ -249,8 +251,12 @@ func (c *columns) add(nth int32, p pending) {
 	}
 }
 
-// stamp gives the new events their time and their place in the chain.
+// stamp gives the new events their time and their place in the chain. In a stream, time never goes back.
 func (p pending) stamp(now time.Time) {
+	before := p.stream.Events[:p.expected()]
+	if len(before) > 0 && now.Before(before[len(before)-1].At) {
+		now = before[len(before)-1].At
+	}
 	prev := p.stream.Upto(p.expected()).head()
 	added := p.added()
 	for i := range added {
@@ -290,19 +296,22 @@ func refused(err error) bool {
 
 // insert runs one transaction: the lock, the events, the rows that must agree with them. One round trip.
 func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := s.clock.read()
 	var cols columns
+	var newKeys keyColumns
 	var streams []Stream
 	for nth, c := range batch {
 		for _, p := range c.writes {
 			p.stamp(now)
 			cols.add(int32(nth), p)
+			newKeys.add(p)
 			streams = append(streams, p.stream)
 		}
 	}
 	b := &pgx.Batch{}
 	b.Queue("SELECT pg_advisory_xact_lock($1)", lockKey)
 	inserts := queueEvents(b, batch, &cols)
+	newKeys.queue(b)
 	for _, inline := range s.inline {
 		inline.Queue(b, streams)
 	}
@@ -315,11 +324,15 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 		return fmt.Errorf("append %d commits: %w", len(batch), err)
 	}
 	var written []Recorded
+	era := s.keys.era()
 	answers := make([]error, len(batch))
 	for i, c := range batch {
 		if answers[i] = c.settle(positions); answers[i] == nil {
 			for _, p := range c.writes {
 				written = append(written, p.added()...)
+				if p.key != nil {
+					s.keys.remember(p.stream.ID, p.key, era)
+				}
 			}
 		}
 	}

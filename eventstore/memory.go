@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -59,6 +60,11 @@ func (m *Memory) Append(ctx context.Context, md Metadata, writes ...Write) ([]St
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for _, p := range batch {
 		p.stamp(now)
+		if p.key != nil {
+			if _, err := m.keys.store.CreateKey(ctx, p.stream.Org, p.stream.ID, p.wrapped); err != nil {
+				return nil, fmt.Errorf("create key of %s: %w", p.stream.ID, err)
+			}
+		}
 		added := p.added()
 		for i := range added {
 			added[i].Position = int64(len(m.log) + 1)
@@ -126,3 +132,13 @@ func (k *memoryKeys) CreateKey(_ context.Context, _, subject uuid.UUID, wrapped 
 	k.wrapped[subject] = wrapped
 	return wrapped, nil
 }
+
+func (k *memoryKeys) EraseKey(_ context.Context, _, subject uuid.UUID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wrapped[subject] = nil
+	return nil
+}
+
+// Keys answers the keyring of the store, for tests that erase.
+func (m *Memory) Keys() *Keyring { return m.keys }

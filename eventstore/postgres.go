@@ -2,11 +2,13 @@ package eventstore
 
 import (
 	"context"
+	"crypto/cipher"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +34,7 @@ type Postgres struct {
 	keys     *Keyring
 	inline   []Inline
 	observe  Observer
+	clock    clock
 	lane     *lane
 	wake     *wake
 	recent   *recent
@@ -44,6 +47,7 @@ type Options struct {
 	Inline  []Inline
 	Observe Observer
 	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
 }
 
 // Open starts the lane, and the listener that hears of other instances' commits. Close stops them.
@@ -54,8 +58,11 @@ func Open(ctx context.Context, pool *pgxpool.Pool, codec *Codec, keys *Keyring, 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the caller's end must not cut a commit in half
-	s := &Postgres{pool: pool, codec: codec, keys: keys, inline: o.Inline, observe: o.Observe, wake: newWake(), stop: stop}
+	s := &Postgres{pool: pool, codec: codec, keys: keys, inline: o.Inline, observe: o.Observe, clock: clock{now: o.Now}, wake: newWake(), stop: stop}
 	s.recent = &recent{keys: keys}
 	s.notifier = startNotifier(ctx, pool, s.heard, o.Log)
 	s.lane = startLane(ctx, s.writeBatch)
@@ -106,8 +113,9 @@ func prepareStream(ctx context.Context, codec *Codec, keys *Keyring, m Metadata,
 	p := pending{stream: w.Stream, rows: make([]row, len(w.Events))}
 	p.stream.Events = make([]Recorded, len(w.Stream.Events), len(w.Stream.Events)+len(w.Events))
 	copy(p.stream.Events, w.Stream.Events)
+	own := streamKey(ctx, codec, keys, w, &p)
 	for i, event := range w.Events {
-		name, version, data, err := codec.Encode(event, keys.ForWriting(ctx, w.Stream.Org))
+		name, version, data, err := codec.Encode(event, keys.ForWriting(ctx, w.Stream.Org, own))
 		if err != nil {
 			return pending{}, err
 		}
@@ -122,6 +130,26 @@ func prepareStream(ctx context.Context, codec *Codec, keys *Keyring, m Metadata,
 		})
 	}
 	return p, nil
+}
+
+// streamKey answers the key of the stream; nil for a noun whose streams have none. That of a new stream is made here, and
+// lies in p to be stored with its first event; that of another is looked up by the first words that need it.
+func streamKey(ctx context.Context, codec *Codec, keys *Keyring, w Write, p *pending) StreamKey {
+	if !codec.ownKey(w.Events[0]) {
+		return nil
+	}
+	if w.Stream.Version() == 0 {
+		p.key, p.wrapped = keys.fresh(w.Stream.ID)
+		return func() (*subjectKey, error) { return p.key, nil }
+	}
+	return sync.OnceValues(func() (*subjectKey, error) {
+		known, err := keys.known(ctx, []uuid.UUID{w.Stream.ID})
+		key, has := known[w.Stream.ID]
+		if err == nil && has && key == nil {
+			err = fmt.Errorf("%w: %s", ErrErased, w.Stream.ID)
+		}
+		return key, err
+	})
 }
 
 // grown answers every stream of the writes, with its new events.
@@ -143,6 +171,8 @@ type storedMetadata struct {
 	EventVersion int `json:"v"`
 	Metadata
 }
+
+var readMetadata = readerOf(reflect.TypeFor[storedMetadata]())
 
 const selectEvents = `SELECT position, org_id, stream_id, version, type, data, metadata, recorded_at, hash FROM events`
 
@@ -254,24 +284,7 @@ func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (s *Postgres) query(ctx context.Context, sql string, args ...any) ([]Recorded, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	var batch []stored
-	var r stored
-	var hash []byte
-	_, err = pgx.ForEachRow(rows, []any{
-		&r.Position, (*[16]byte)(&r.Org), (*[16]byte)(&r.Stream), &r.Version, &r.Type, &r.data, &r.metadata, &r.At, &hash,
-	}, func() error {
-		if len(hash) != len(r.Hash) {
-			return &PoisonError{Position: r.Position, Err: fmt.Errorf("its hash has %d bytes", len(hash))}
-		}
-		r.At, r.Hash = r.At.UTC(), Hash(hash)
-		batch = append(batch, r)
-		r.data, r.metadata = nil, nil
-		return nil
-	})
+	batch, err := queryStored(ctx, s.pool, s.codec, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -284,6 +297,12 @@ type stored struct {
 	data, metadata []byte
 }
 
+// Eraser is a fact that makes words in its stream unreadable, whatever keys somebody may still hold.
+type Eraser interface {
+	// Erases answers whose words; the zero id is everybody's.
+	Erases() uuid.UUID
+}
+
 // open decodes stored events and unseals them, with one look-up for all keys.
 func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]Recorded, error) {
 	if len(batch) == 0 {
@@ -291,9 +310,12 @@ func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]R
 	}
 	events := make([]decoded, len(batch))
 	var subjects []uuid.UUID
+	words := wordKeys{erased: map[uuid.UUID][]uuid.UUID{}}
+	var m storedMetadata
+	metadata := reflect.ValueOf(&m).Elem()
 	for i := range batch {
-		var m storedMetadata
-		if err := json.Unmarshal(batch[i].metadata, &m); err != nil {
+		m = storedMetadata{}
+		if err := readJSON(readMetadata, batch[i].metadata, metadata); err != nil {
 			return nil, &PoisonError{Position: batch[i].Position, Err: fmt.Errorf("decode metadata: %w", err)}
 		}
 		d, err := codec.decode(batch[i].Type, m.EventVersion, batch[i].data)
@@ -301,21 +323,67 @@ func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]R
 			return nil, &PoisonError{Position: batch[i].Position, Err: err}
 		}
 		batch[i].Metadata, events[i] = m.Metadata, d
+		before := len(subjects)
 		subjects = append(subjects, d.entry.subjects(d.event.Elem())...)
+		if d.entry.ownKey && len(subjects) > before {
+			subjects = append(subjects, batch[i].Stream)
+		}
+		if e, ok := reflect.TypeAssert[Eraser](d.event); ok {
+			words.erased[batch[i].Stream] = append(words.erased[batch[i].Stream], e.Erases())
+		}
 	}
-	known, err := keys.Keys(ctx, subjects)
-	if err != nil {
+	var err error
+	if words.keys, err = keys.known(ctx, subjects); err != nil {
 		return nil, err
 	}
 	opened := make([]Recorded, len(batch))
 	for i, s := range batch {
-		if err := events[i].unseal(known); err != nil {
+		if err := events[i].unseal(words.of(s.Stream, events[i].entry.ownKey)); err != nil {
 			return nil, err
 		}
 		opened[i] = s.Recorded
 		opened[i].Event = events[i].event.Elem().Interface()
 	}
 	return opened, nil
+}
+
+// wordKeys answers the keys of people's words in several streams.
+type wordKeys struct {
+	keys   map[uuid.UUID]*subjectKey
+	erased map[uuid.UUID][]uuid.UUID // by stream: whose words a fact in it has erased
+
+	stream, subject uuid.UUID // whose combined key was made last: the next event is often the same person's in the same stream
+	combined        cipher.AEAD
+}
+
+func (w *wordKeys) of(stream uuid.UUID, ownKey bool) SubjectKeys {
+	return func(subject uuid.UUID) (cipher.AEAD, error) {
+		key := w.keys[subject]
+		if key == nil || w.isErased(stream, subject) {
+			return nil, nil
+		}
+		own, has := w.keys[stream]
+		switch {
+		case !ownKey || !has:
+			return key, nil
+		case own == nil:
+			return nil, nil
+		case w.combined != nil && w.stream == stream && w.subject == subject:
+			return w.combined, nil
+		}
+		combined, err := key.within(own)
+		w.stream, w.subject, w.combined = stream, subject, combined
+		return combined, err
+	}
+}
+
+func (w *wordKeys) isErased(stream, subject uuid.UUID) bool {
+	for _, of := range w.erased[stream] {
+		if of == uuid.Nil || of == subject {
+			return true
+		}
+	}
+	return false
 }
 
 // PoisonError reports an event that cannot be read or applied, now or on any retry.
@@ -363,8 +431,14 @@ func (k PostgresKeys) CreateKey(ctx context.Context, org, subject uuid.UUID, wra
 	if err != nil {
 		return nil, err
 	}
-	if stored[subject] == nil {
-		return nil, errors.New("the key was erased while it was made")
-	}
 	return stored[subject], nil
+}
+
+// EraseKey implements KeyStore. The row stays, without the key.
+func (k PostgresKeys) EraseKey(ctx context.Context, org, subject uuid.UUID) error {
+	_, err := k.Pool.Exec(ctx, `
+		INSERT INTO subject_keys AS k (subject_id, org_id, wrapped, erased_at) VALUES ($1, $2, '', now())
+		ON CONFLICT (subject_id) DO UPDATE SET wrapped = '', erased_at = now() WHERE k.erased_at IS NULL AND k.org_id = excluded.org_id`,
+		[16]byte(subject), [16]byte(org))
+	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Raw is an event byte for byte as it stands in the table: what was hashed, with personal fields sealed.
@@ -40,7 +41,7 @@ func (s *Postgres) Raw(ctx context.Context, q Query, each func(Raw) error) error
 		if limit > 0 {
 			q.Limit = min(rawPage, limit)
 		}
-		page, err := s.rawPage(ctx, q)
+		page, err := readRaw(ctx, s.pool, q)
 		if err != nil {
 			return fmt.Errorf("read after %d: %w", q.After, err)
 		}
@@ -56,11 +57,11 @@ func (s *Postgres) Raw(ctx context.Context, q Query, each func(Raw) error) error
 	}
 }
 
-func (s *Postgres) rawPage(ctx context.Context, q Query) ([]Raw, error) {
+func readRaw(ctx context.Context, pool *pgxpool.Pool, q Query) ([]Raw, error) {
 	ctx, done := unhurried(ctx)
 	defer done()
 	where, args := q.where()
-	rows, err := s.pool.Query(ctx, `SELECT position, org_id, stream_id, version, type, recorded_at, data, metadata, prev_hash, hash FROM events`+where, args...)
+	rows, err := pool.Query(ctx, `SELECT position, org_id, stream_id, version, type, recorded_at, data, metadata, prev_hash, hash FROM events`+where, args...)
 	if err != nil {
 		return nil, err
 	}

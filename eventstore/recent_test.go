@@ -116,7 +116,7 @@ func TestAnOpenedKeyIsLookedUpAgainAfterAWhile(t *testing.T) {
 
 	keys.mu.Lock()
 	opened := keys.opened[person]
-	opened.until = opened.until.Add(-cachedFor)
+	opened.until = opened.until.Add(-CachedFor)
 	keys.opened[person] = opened
 	keys.mu.Unlock()
 	_, readable, err = keys.Open(t.Context(), person, sealed)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -33,9 +34,9 @@ type Feed struct {
 	Log   *slog.Logger
 }
 
-// Run follows the log from the subscriber's checkpoint until ctx ends. Database trouble is waited out; an error of h, a
-// write of it that PostgreSQL refuses, or an unreadable event ends it with a *PoisonError, and the checkpoint stays
-// before that batch.
+// Run follows the log from the subscriber's checkpoint until ctx ends. Database trouble is waited out; an error or a
+// panic of h, a write of it that PostgreSQL refuses, or an unreadable event ends it with a *PoisonError, and the
+// checkpoint stays before that batch.
 //
 // Several instances may run the same name. The checkpoint's row lets one of them commit a batch; the others stand by
 // and take over when it makes no headway.
@@ -64,13 +65,13 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 	saved, savedAt := at, time.Now()
 	for ctx.Err() == nil {
 		woken := f.Store.Woken()
-		events, all, err := f.Store.Next(ctx, at)
+		events, all, err := next(ctx, f.Store, at)
 		if err != nil {
 			return err
 		}
 		b := &pgx.Batch{}
 		if len(events) > 0 {
-			if err := h(ctx, b, events); err != nil {
+			if err := h.survive(ctx, b, events); err != nil {
 				return &PoisonError{Position: events[0].Position, Err: err}
 			}
 			at = events[len(events)-1].Position
@@ -88,6 +89,16 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 		}
 	}
 	return nil
+}
+
+// survive turns a panic into an error. It would end the process, and every process after it that meets the same event.
+func (h Handle) survive(ctx context.Context, w *pgx.Batch, events []Recorded) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+		}
+	}()
+	return h(ctx, w, events)
 }
 
 // save moves the checkpoint with the writes, and answers where to go on: there, or where another instance has come to.
@@ -119,6 +130,20 @@ func (f *Feed) standby(ctx context.Context, name string) (int64, error) {
 		last = at
 	}
 	return last, err
+}
+
+// Await waits until a subscriber has come as far as a position.
+func (f *Feed) Await(ctx context.Context, name string, position int64) error {
+	for {
+		at, err := f.checkpoint(ctx, name)
+		if err != nil || at >= position {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s is at %d, not yet at %d: %w", name, at, position, ctx.Err())
+		}
+		pause(ctx, retryAfter)
+	}
 }
 
 func (f *Feed) checkpoint(ctx context.Context, name string) (at int64, err error) {
@@ -162,11 +187,32 @@ func (f *Feed) advance(ctx context.Context, name string, from, to int64, writes 
 	return true, conn.SendBatch(ctx, writes).Close()
 }
 
-// isFault reports an error that the statements themselves caused: bad data, a broken constraint, wrong SQL. Whatever
-// else goes wrong may go right on the next attempt.
+// faults are the classes of SQLSTATE that the statements themselves cause: a row written twice, bad data, a broken
+// constraint, wrong SQL, what is larger than the server takes, what a function raises. Not 0A: it also says that a plan
+// was made before a table changed.
+var faults = []string{"21", "22", "23", "42", "54", "P0"}
+
+// isFault reports an error that the next attempt would meet again. Whatever else goes wrong may go right then: a full
+// disk (class 53) is emptied, a server that ends (57) is started.
 func isFault(err error) bool {
 	answer, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && slices.Contains([]string{"22", "23", "42"}, answer.Code[:2])
+	return ok && slices.Contains(faults, answer.Code[:2])
+}
+
+// next is r.Next as far as the events can be read: what stands before one that cannot is handed over first.
+func next(ctx context.Context, r Reader, after int64) (events []Recorded, all bool, err error) {
+	events, all, err = r.Next(ctx, after)
+	poison, ok := errors.AsType[*PoisonError](err)
+	if !ok || poison.Position == after+1 {
+		return events, all, err
+	}
+	ctx, done := unhurried(ctx)
+	defer done()
+	before, failure := r.Read(ctx, Query{After: after, Upto: poison.Position - 1, Limit: feedBatch})
+	if failure == nil && len(before) == 0 {
+		failure = poison
+	}
+	return before, false, failure
 }
 
 func await(ctx context.Context, woken <-chan struct{}, most time.Duration) {
@@ -180,11 +226,12 @@ func await(ctx context.Context, woken <-chan struct{}, most time.Duration) {
 }
 
 // Tail follows the log from a position until ctx ends, for those who keep no checkpoint: sockets and caches of this
-// instance. Database trouble is waited out; an unreadable event or an error of h ends it.
+// instance. Database trouble is waited out; an unreadable event, with a *PoisonError after all that stands before it was
+// handed over, or an error of h ends it.
 func Tail(ctx context.Context, r Reader, after int64, log *slog.Logger, h func(context.Context, []Recorded) error) error {
 	for ctx.Err() == nil {
 		woken := r.Woken()
-		events, all, err := r.Next(ctx, after)
+		events, all, err := next(ctx, r, after)
 		if poison, ok := errors.AsType[*PoisonError](err); ok {
 			return poison
 		}

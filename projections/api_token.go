@@ -56,6 +56,8 @@ func ApplyAPITokens(tokens []APITokenRow, r eventstore.Recorded) []APITokenRow {
 		return change(named(e.TokenID), revoke)
 	case user.Removed:
 		return change(func(t APITokenRow) bool { return !t.Revoked }, revoke)
+	case user.ErasureRequested:
+		return change(func(APITokenRow) bool { return true }, func(t *APITokenRow) { t.Name = unreadable(t.Name) })
 	}
 	return tokens
 }
@@ -93,6 +95,31 @@ func (*APITokens) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	if len(c.ids) > 0 {
 		b.Queue(writeAPITokens, c.tokens, c.orgs, c.users, c.name, c.tokenHash, c.expires, c.revoked, c.created, c.ids, c.versions, c.hashes)
 	}
+}
+
+// Projection tells how the table is made.
+func (t *APITokens) Projection() Projection {
+	return Projection{Name: "api_tokens", Key: "user_id", Nouns: []string{user.Decider.Category}, Code: 1, Inline: t}
+}
+
+// Columns implements Table.
+func (*APITokens) Columns() string { return apiTokenColumns }
+
+// Rows implements Table.
+func (*APITokens) Rows(s eventstore.Stream) [][]any {
+	if s.Category() != user.Decider.Category {
+		return nil
+	}
+	var rows [][]any
+	for _, t := range Fold(ApplyAPITokens, s.Events) {
+		rows = append(rows, t.columns())
+	}
+	return rows
+}
+
+// columns are the values of apiTokenColumns.
+func (t APITokenRow) columns() []any {
+	return []any{[16]byte(t.ID), [16]byte(t.Org.UUID), [16]byte(t.User.UUID), t.Name, t.Hash, t.ExpiresAt, t.Revoked, t.CreatedAt}
 }
 
 // settled answers the version up to which a stream's rows were written by earlier appends: those events have a

@@ -47,13 +47,15 @@ type Comments struct{ pool *pgxpool.Pool }
 // NewComments answers the table in this database.
 func NewComments(pool *pgxpool.Pool) *Comments { return &Comments{pool: pool} }
 
+const commentColumns = `id, org_id, ticket_id, version, author, content, internal, attachments, created_at`
+
 const writeComments = `
-INSERT INTO comments (id, org_id, ticket_id, version, author, content, internal, attachments, created_at)
+INSERT INTO comments (` + commentColumns + `)
 SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::bool[], $8::json[], $9::timestamptz[])
-	AS r (id, org_id, ticket_id, version, author, content, internal, attachments, created_at)
+	AS r (` + commentColumns + `)
 JOIN unnest($10::uuid[], $11::int[], $12::bytea[]) AS p (stream, last_version, last_hash) ON p.stream = r.ticket_id
 WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = p.stream AND e.version = p.last_version AND e.hash = p.last_hash)
-ON CONFLICT (ticket_id, version) DO NOTHING`
+ON CONFLICT (ticket_id, version) DO UPDATE SET content = excluded.content`
 
 // Queue implements eventstore.Inline.
 func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
@@ -67,7 +69,7 @@ func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 		if s.Category() != "ticket" {
 			continue
 		}
-		rows := CommentsOf(added(s))
+		rows := CommentsOf(changedComments(s))
 		if len(rows) > 0 {
 			p.add(s)
 		}
@@ -83,15 +85,59 @@ func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	}
 }
 
+// Projection tells how the table is made.
+func (c *Comments) Projection() Projection {
+	return Projection{Name: "comments", Key: "ticket_id", Nouns: []string{"ticket"}, Code: 1, Inline: c}
+}
+
+// Columns implements Table.
+func (*Comments) Columns() string { return commentColumns }
+
+// Rows implements Table.
+func (*Comments) Rows(s eventstore.Stream) [][]any {
+	var rows [][]any
+	for _, row := range CommentsOf(s.Events) {
+		rows = append(rows, row.columns())
+	}
+	return rows
+}
+
+// columns are the values of commentColumns.
+func (c CommentRow) columns() []any {
+	return []any{
+		[16]byte(c.ID), [16]byte(c.Org.UUID), [16]byte(c.Ticket.UUID), c.Version, [16]byte(c.Author.UUID), c.Content, c.Internal,
+		jsonText(c.Attachments, "[]"), c.CreatedAt,
+	}
+}
+
+// changedComments answers the events whose comments are written now: the new ones, and after words were erased all, for
+// they read otherwise.
+func changedComments(s eventstore.Stream) []eventstore.Recorded {
+	for _, r := range added(s) {
+		if _, erased := r.Event.(ticket.WordsErased); erased {
+			return s.Events
+		}
+	}
+	return added(s)
+}
+
 // added answers the events of a stream that are being written now: those without a position, and in a rebuild all.
 func added(s eventstore.Stream) []eventstore.Recorded { return s.Events[settled(s):] }
 
 // List answers a ticket's comments, oldest first, after a version; the internal ones only when asked for.
 func (c *Comments) List(ctx context.Context, org domain.OrgID, id ticket.ID, internal bool, after, limit int) ([]CommentRow, error) {
-	rows, err := c.pool.Query(ctx, `
-		SELECT id, org_id, ticket_id, version, author, content, internal, attachments, created_at FROM comments
-		WHERE org_id = $1 AND ticket_id = $2 AND version > $3 AND ($4 OR NOT internal) ORDER BY version LIMIT $5`,
+	return c.list(ctx, `WHERE org_id = $1 AND ticket_id = $2 AND version > $3 AND ($4 OR NOT internal) ORDER BY version LIMIT $5`,
 		[16]byte(org.UUID), [16]byte(id.UUID), after, internal, limit)
+}
+
+// By answers what somebody wrote, internal comments too, by ticket: those after a ticket and version.
+func (c *Comments) By(ctx context.Context, org domain.OrgID, author domain.UserID, after ticket.ID, version, limit int) ([]CommentRow, error) {
+	return c.list(ctx, `WHERE org_id = $1 AND author = $2 AND (ticket_id, version) > ($3, $4) ORDER BY ticket_id, version LIMIT $5`,
+		[16]byte(org.UUID), [16]byte(author.UUID), [16]byte(after.UUID), version, limit)
+}
+
+func (c *Comments) list(ctx context.Context, which string, args ...any) ([]CommentRow, error) {
+	rows, err := c.pool.Query(ctx, `SELECT `+commentColumns+` FROM comments `+which, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list comments: %w", err)
 	}

@@ -15,6 +15,7 @@ type OrganizationRow struct {
 	Version   int
 	Name      string
 	FoundedBy domain.UserID
+	Retention int // days from the closing of a ticket to the erasure of its words; 0: never
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -31,6 +32,9 @@ func ApplyOrganization(o OrganizationRow, r eventstore.Recorded) OrganizationRow
 		o.ID, o.Name, o.FoundedBy, o.CreatedAt = domain.OrgID{UUID: r.Org}, e.Name, e.FoundedBy, r.At
 	case organization.Renamed:
 		o.Name = e.Name
+	case organization.RetentionSet:
+		o.Retention = e.Days
+	case organization.WordsErased: // the name reads as erased already
 	case organization.AdminAdded, organization.AdminRemoved: // the members' roles show them
 		return o
 	}

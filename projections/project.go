@@ -9,37 +9,34 @@ import (
 	"ticketd/eventstore"
 )
 
-// Async is a view over many streams, made after the commit by following the log.
-type Async struct {
-	Name   string // of its checkpoint
-	Handle eventstore.Handle
-}
-
 // Runner keeps async projections going. One that meets an event it cannot apply stops where it is, and the others go
 // on: skipping the event would make a view that no rebuild could explain.
 type Runner struct {
-	feed  *eventstore.Feed
-	views []Async
-	log   *slog.Logger
+	feed *eventstore.Feed
+	list []Projection
+	log  *slog.Logger
 
 	mu      sync.Mutex
 	stopped map[string]string
 }
 
 // NewRunner answers a runner that has not started.
-func NewRunner(feed *eventstore.Feed, log *slog.Logger, views ...Async) *Runner {
-	return &Runner{feed: feed, views: views, log: log, stopped: map[string]string{}}
+func NewRunner(feed *eventstore.Feed, log *slog.Logger, list ...Projection) *Runner {
+	return &Runner{feed: feed, list: list, log: log, stopped: map[string]string{}}
 }
 
-// Run follows the log with every projection until ctx ends.
+// Run follows the log with every async projection until ctx ends.
 func (r *Runner) Run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, view := range r.views {
+	for _, p := range r.list {
+		if p.Handle == nil {
+			continue
+		}
 		work.Go(func() {
-			if err := r.feed.Run(ctx, view.Name, view.Handle); err != nil {
-				r.log.ErrorContext(ctx, "a projection has stopped", "projection", view.Name, "cause", err)
+			if err := r.feed.Run(ctx, p.Name, p.Handle); err != nil {
+				r.log.ErrorContext(ctx, "a projection has stopped", "projection", p.Name, "cause", err)
 				r.mu.Lock()
-				r.stopped[view.Name] = err.Error()
+				r.stopped[p.Name] = err.Error()
 				r.mu.Unlock()
 			}
 		})

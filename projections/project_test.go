@@ -23,8 +23,8 @@ func TestAStoppedViewHoldsUpNoOther(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(&said, nil))
 	seen := make(chan int, 10)
 	runner := projections.NewRunner(&eventstore.Feed{Store: d.store, Pool: d.pool, Log: log}, log,
-		projections.Async{Name: "broken", Handle: func(context.Context, *pgx.Batch, []eventstore.Recorded) error { return errors.New("cannot apply this") }},
-		projections.Async{Name: "sound", Handle: func(_ context.Context, _ *pgx.Batch, events []eventstore.Recorded) error {
+		projections.Projection{Name: "broken", Handle: func(context.Context, *pgx.Batch, []eventstore.Recorded) error { return errors.New("cannot apply this") }},
+		projections.Projection{Name: "sound", Handle: func(_ context.Context, _ *pgx.Batch, events []eventstore.Recorded) error {
 			seen <- len(events)
 			return nil
 		}},

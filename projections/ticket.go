@@ -16,6 +16,7 @@ import (
 	"ticketd/domain"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
+	"ticketd/internal/cache"
 )
 
 // TicketRow is a ticket as lists and details show it.
@@ -46,6 +47,7 @@ type TicketRow struct {
 	Comments          int // those everybody sees
 	InternalComments  int
 	Deleted           bool
+	WordsErased       bool // everybody's; a person's alone leave no mark
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -91,6 +93,8 @@ func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
 		t.Attachments = ticket.Without(t.Attachments, e.FileID)
 	case ticket.Deleted:
 		t.Deleted = true
+	case ticket.WordsErased: // the words before it read as erased already
+		t.WordsErased = t.WordsErased || e.Of.IsZero()
 	}
 	t.Version, t.UpdatedAt, t.LastActivityAt = r.Version, at, at
 	return t
@@ -142,18 +146,24 @@ func (t TicketRow) commented(e ticket.Commented, at time.Time) TicketRow {
 }
 
 // Tickets is the tickets table. It implements eventstore.Inline.
-type Tickets struct{ pool *pgxpool.Pool }
+type Tickets struct {
+	pool   *pgxpool.Pool
+	counts *counts
+	stats  *cache.Cache[statsKey, TicketStats]
+}
 
 // NewTickets answers the table in this database.
-func NewTickets(pool *pgxpool.Pool) *Tickets { return &Tickets{pool: pool} }
+func NewTickets(pool *pgxpool.Pool) *Tickets {
+	return &Tickets{pool: pool, counts: newCounts(time.Now), stats: newStats()}
+}
 
 // writeTicket has a statement for every row: they travel together, and unnesting thirty arrays would cost more.
 const writeTicket = `
 INSERT INTO tickets (` + ticketColumns + `)
 SELECT $1::uuid, $2::uuid, $3::int, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::text,
 	$13::json, $14::json, $15::text, $16::uuid, $17::uuid, $18::json, $19::text, $20::timestamptz, $21::timestamptz, $22::timestamptz,
-	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz
-WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $29)
+	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz, $29::bool
+WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $30)
 ON CONFLICT (id) DO UPDATE SET
 	version = excluded.version, title = excluded.title, description = excluded.description, status = excluded.status,
 	priority = excluded.priority, urgency = excluded.urgency, category = excluded.category, subcategory = excluded.subcategory,
@@ -161,11 +171,11 @@ ON CONFLICT (id) DO UPDATE SET
 	attachments = excluded.attachments, resolution_summary = excluded.resolution_summary,
 	first_response_at = excluded.first_response_at, resolved_at = excluded.resolved_at, closed_at = excluded.closed_at,
 	last_activity_at = excluded.last_activity_at, comments = excluded.comments, internal_comments = excluded.internal_comments,
-	deleted = excluded.deleted, updated_at = excluded.updated_at`
+	deleted = excluded.deleted, updated_at = excluded.updated_at, words_erased = excluded.words_erased`
 
 const ticketColumns = `id, org_id, version, number, title, description, status, priority, urgency, category, subcategory, department,
 	tags, custom_fields, source_channel, created_by, assignee, attachments, resolution_summary, first_response_at, resolved_at, closed_at,
-	last_activity_at, comments, internal_comments, deleted, created_at, updated_at`
+	last_activity_at, comments, internal_comments, deleted, created_at, updated_at, words_erased`
 
 // Queue implements eventstore.Inline.
 func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
@@ -176,6 +186,22 @@ func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	}
 }
 
+// Projection tells how the table is made.
+func (t *Tickets) Projection() Projection {
+	return Projection{Name: "tickets", Key: "id", Nouns: []string{"ticket"}, Code: 1, Inline: t}
+}
+
+// Columns implements Table.
+func (*Tickets) Columns() string { return ticketColumns }
+
+// Rows implements Table.
+func (*Tickets) Rows(s eventstore.Stream) [][]any {
+	if s.Category() != "ticket" {
+		return nil
+	}
+	return [][]any{Fold(ApplyTicket, s.Events).columns()}
+}
+
 // columns are the values of ticketColumns.
 func (t TicketRow) columns() []any {
 	return []any{
@@ -183,7 +209,7 @@ func (t TicketRow) columns() []any {
 		string(t.Urgency), string(t.Category), t.Subcategory, t.Department,
 		jsonText(t.Tags, "[]"), jsonText(t.CustomFields, "{}"), t.SourceChannel, [16]byte(t.CreatedBy.UUID), optional(t.Assignee),
 		jsonText(t.Attachments, "[]"), t.ResolutionSummary, t.FirstResponseAt, t.ResolvedAt, t.ClosedAt,
-		t.LastActivityAt, t.Comments, t.InternalComments, t.Deleted, t.CreatedAt, t.UpdatedAt,
+		t.LastActivityAt, t.Comments, t.InternalComments, t.Deleted, t.CreatedAt, t.UpdatedAt, t.WordsErased,
 	}
 }
 
@@ -265,10 +291,11 @@ func (t *Tickets) OpenOf(ctx context.Context, org domain.OrgID, assignee domain.
 	return ids, nil
 }
 
-// owners answers whose own each ticket is: its creator's and its assignee's. The ids come from the log, which holds every
-// organization; the notices made of them go to their own organization alone.
-func (t *Tickets) owners(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]domain.UserID, error) {
-	rows, err := t.pool.Query(ctx, `SELECT id, created_by, coalesce(assignee, created_by) FROM tickets WHERE id = ANY($1)`, raw(ids))
+// owners answers whose own each ticket is: its creator's and its assignee's.
+func (t *Tickets) owners(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.UUID][]domain.UserID, error) {
+	rows, err := t.pool.Query(ctx, `
+		SELECT t.id, t.created_by, coalesce(t.assignee, t.created_by)
+		FROM unnest($1::uuid[], $2::uuid[]) AS about (org, id) JOIN tickets t ON t.org_id = about.org AND t.id = about.id`, raw(orgs), raw(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find owners: %w", err)
 	}
@@ -293,7 +320,7 @@ func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
 		(*[16]byte)(&t.ID.UUID), (*[16]byte)(&t.Org.UUID), &t.Version, &t.Number, &t.Title, &t.Description, &t.Status, &t.Priority, &t.Urgency,
 		&t.Category, &t.Subcategory, &t.Department, &tags, &fields, &t.SourceChannel, (*[16]byte)(&t.CreatedBy.UUID), &assignee, &attachments,
 		&t.ResolutionSummary, &t.FirstResponseAt, &t.ResolvedAt, &t.ClosedAt, &t.LastActivityAt, &t.Comments, &t.InternalComments, &t.Deleted,
-		&t.CreatedAt, &t.UpdatedAt,
+		&t.CreatedAt, &t.UpdatedAt, &t.WordsErased,
 	)
 	if err != nil {
 		return t, err

@@ -38,10 +38,11 @@ type TicketOrder struct {
 	Ascending bool
 }
 
-// TicketOrders maps what a caller may sort by to columns.
+// TicketOrders maps what a caller may sort by to columns. Every event is an activity and an update, so the two times are
+// one, and so is their index.
 var TicketOrders = map[string]string{
 	"created_at": "created_at", "updated_at": "updated_at", "number": "number", "title": "title", "status": "status",
-	"priority": "array_position(ARRAY['low','medium','high','critical'], priority)", "last_activity_at": "last_activity_at",
+	"priority": "array_position(ARRAY['low','medium','high','critical'], priority)", "last_activity_at": "updated_at",
 }
 
 // TicketCursor is where a keyset page begins: after this ticket of a list that is newest first.
@@ -59,33 +60,27 @@ type TicketPage struct {
 	Limit  int
 }
 
-// CountLimit is how far tickets are counted: beyond it a list is just long.
-const CountLimit = 10_000
-
 // List answers one page.
 //
 // # Why
 //
-// The inner query walks the covering index and finds the ids, the outer one looks up just the rows of the page: a filter
-// on status and priority never touches the table for rows that are not shown.
+// The inner query finds the ids of the page in an index, the outer one looks up just its rows: a filter never touches the
+// table for rows that are not shown. Which index, only PostgreSQL can tell, from the values of the filter: so a filtered
+// list is planned anew each time, and one without a filter once.
 func (t *Tickets) List(ctx context.Context, org domain.OrgID, p TicketPage) ([]TicketRow, error) {
 	q := newTicketQuery(org, p.Filter)
-	walksOnce := len(q.parts) == 1 && p.Offset == 0 // nothing is passed over: the index leads to the rows of the page alone
-	if p.After != nil {
+	filtered := !q.unrestricted() || q.found != nil
+	switch {
+	case p.After != nil && q.found != nil:
+		q.found.where += " AND (created_at, ticket_id) < (" + q.arg("$%d", p.After.CreatedAt) + ", " + q.arg("$%d", [16]byte(p.After.ID)) + ")"
+	case p.After != nil:
 		q.where("(created_at, id) < ($%d, $%d)", p.After.CreatedAt, [16]byte(p.After.ID))
 	}
-	// The limit is no argument: PostgreSQL would plan for a tenth of the table, and then each time anew.
-	page := q.conditions() + " ORDER BY " + p.Order.sql() + fmt.Sprintf(" LIMIT %d", p.Limit)
-	if p.Offset > 0 {
-		page += q.arg(" OFFSET $%d", p.Offset)
+	sql := q.listSQL(p)
+	if !filtered && p.Offset == 0 { // nothing is passed over: the index leads to the rows of the page alone
+		sql = `SELECT ` + ticketColumns + ` FROM tickets WHERE ` + q.conditions() + p.sql()
 	}
-	sql := `SELECT ` + ticketColumns + ` FROM tickets WHERE `
-	if walksOnce {
-		sql += page
-	} else {
-		sql += `id IN (SELECT id FROM tickets WHERE ` + page + `) ORDER BY ` + p.Order.sql()
-	}
-	rows, err := t.pool.Query(ctx, sql, q.args...)
+	rows, err := t.pool.Query(ctx, sql, append([]any{planning(filtered)}, q.args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("list tickets: %w", err)
 	}
@@ -96,15 +91,53 @@ func (t *Tickets) List(ctx context.Context, org domain.OrgID, p TicketPage) ([]T
 	return list, nil
 }
 
-// Count answers how many tickets the filter selects, up to one more than CountLimit: that one tells that there are more.
-func (t *Tickets) Count(ctx context.Context, org domain.OrgID, f TicketFilter) (int, error) {
-	q := newTicketQuery(org, f)
-	var count int
-	err := t.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM tickets WHERE `+q.conditions()+q.arg(" LIMIT $%d", CountLimit+1)+`) AS counted`, q.args...).Scan(&count)
-	if err != nil {
-		return 0, fmt.Errorf("count tickets: %w", err)
+// planning answers how a statement is sent: with a plan for its values, or prepared once for all.
+func planning(forItsValues bool) pgx.QueryExecMode {
+	if forItsValues {
+		return pgx.QueryExecModeCacheDescribe
 	}
-	return count, nil
+	return pgx.QueryExecModeCacheStatement
+}
+
+// sql answers the order and the size of a page. They are no arguments: PostgreSQL would plan for a tenth of the table.
+func (p TicketPage) sql() string {
+	sql := fmt.Sprintf(" ORDER BY %s LIMIT %d", p.Order.sql(), p.Limit)
+	if p.Offset > 0 {
+		sql += fmt.Sprintf(" OFFSET %d", p.Offset)
+	}
+	return sql
+}
+
+func (q *ticketQuery) listSQL(p TicketPage) string {
+	ids := `SELECT id FROM tickets WHERE ` + q.conditions() + q.alsoFound() + p.sql()
+	switch newestFirst := p.Order == (TicketOrder{}); {
+	case newestFirst && q.found != nil:
+		ids = q.found.listSQL(q, p)
+	case newestFirst && q.owner != nil: // two walks, each in its own index, instead of one through all tickets
+		every := TicketPage{Limit: p.Offset + p.Limit}
+		var walks []string
+		for _, own := range q.owner {
+			walks = append(walks, `(SELECT id, created_at FROM tickets WHERE `+q.conditions()+` AND `+own+every.sql()+`)`)
+		}
+		ids = `SELECT id FROM (` + strings.Join(walks, " UNION ALL ") + `) AS own` + p.sql()
+	}
+	return `SELECT ` + ticketColumns + ` FROM tickets WHERE org_id = $1 AND NOT deleted AND id IN (` + ids + `) ORDER BY ` + p.Order.sql()
+}
+
+// countSQL answers a statement that counts up to a limit.
+func (q *ticketQuery) countSQL(limit int) string {
+	upTo := fmt.Sprintf(" LIMIT %d", limit)
+	if q.found != nil && q.unrestricted() { // tickets that were deleted are not found
+		return `SELECT count(*) FROM (SELECT FROM ` + q.found.where + upTo + `) AS counted`
+	}
+	walks := []string{`(SELECT FROM tickets WHERE ` + q.conditions() + q.alsoFound() + upTo + `)`}
+	if q.owner != nil && q.found == nil {
+		walks = nil
+		for _, own := range q.owner {
+			walks = append(walks, `(SELECT FROM tickets WHERE `+q.conditions()+` AND `+own+upTo+`)`)
+		}
+	}
+	return `SELECT count(*) FROM (` + strings.Join(walks, " UNION ALL ") + `) AS counted`
 }
 
 func (o TicketOrder) sql() string {
@@ -123,6 +156,42 @@ func (o TicketOrder) sql() string {
 type ticketQuery struct {
 	parts []string
 	args  []any
+	owner []string // whose tickets: conditions that exclude each other
+	found *finding // nil: no other table helps to find the tickets
+}
+
+// finding is a table beside the tickets that knows which of them a filter selects, and when they were made.
+type finding struct {
+	where string // the table and its condition
+}
+
+// listSQL answers the ids of a page, newest first. When nothing else restricts the list, the page is cut before the
+// tickets are looked up.
+func (f *finding) listSQL(q *ticketQuery, p TicketPage) string {
+	if q.unrestricted() {
+		return `SELECT ticket_id FROM (SELECT ticket_id, created_at, ticket_id AS id FROM ` + f.where + p.sql() + `) AS found`
+	}
+	cut := fmt.Sprintf(" ORDER BY at DESC, ticket_id DESC LIMIT %d OFFSET %d", p.Limit, p.Offset)
+	return `SELECT ticket_id FROM (SELECT ticket_id, created_at AS at FROM ` + f.where + `) AS found JOIN tickets ON id = ticket_id WHERE ` +
+		q.conditions() + q.ownedSQL() + cut
+}
+
+// unrestricted reports that nothing is asked of the tickets themselves.
+func (q *ticketQuery) unrestricted() bool { return len(q.parts) == 1 && q.owner == nil }
+
+// alsoFound restricts a walk through the tickets to those that the other table finds, and to the owner's.
+func (q *ticketQuery) alsoFound() string {
+	if q.found == nil {
+		return q.ownedSQL()
+	}
+	return ` AND id IN (SELECT ticket_id FROM ` + q.found.where + `)` + q.ownedSQL()
+}
+
+func (q *ticketQuery) ownedSQL() string {
+	if q.owner == nil {
+		return ""
+	}
+	return ` AND (` + strings.Join(q.owner, " OR ") + `)`
 }
 
 func newTicketQuery(org domain.OrgID, f TicketFilter) *ticketQuery {
@@ -131,15 +200,7 @@ func newTicketQuery(org domain.OrgID, f TicketFilter) *ticketQuery {
 	if f.None {
 		q.where("false")
 	}
-	if len(f.Status) > 0 {
-		q.where("status = ANY($%d)", f.Status)
-	}
-	if len(f.Priority) > 0 {
-		q.where("priority = ANY($%d)", f.Priority)
-	}
-	if len(f.Category) > 0 {
-		q.where("category = ANY($%d)", f.Category)
-	}
+	q.whereGrades(f)
 	if !f.Assignee.IsZero() {
 		q.where("assignee = $%d", [16]byte(f.Assignee.UUID))
 	}
@@ -147,30 +208,70 @@ func newTicketQuery(org domain.OrgID, f TicketFilter) *ticketQuery {
 		q.where("created_by = $%d", [16]byte(f.CreatedBy.UUID))
 	}
 	if !f.OwnedBy.IsZero() {
-		q.where("(created_by = $%d OR assignee = $%d)", [16]byte(f.OwnedBy.UUID), [16]byte(f.OwnedBy.UUID))
+		own := q.arg("$%d", [16]byte(f.OwnedBy.UUID))
+		q.owner = []string{"created_by = " + own, "assignee = " + own + " AND created_by <> " + own}
 	}
 	if f.Department != "" {
-		q.where("department = $%d", f.Department)
+		q.where("department = $%d AND department <> ''", f.Department)
 	}
-	if f.Tag != "" {
-		q.where("EXISTS (SELECT FROM json_array_elements_text(tags) AS tag WHERE tag = $%d)", f.Tag)
+	if f.HasAttachment != nil && *f.HasAttachment {
+		q.where("json_array_length(attachments) > 0")
 	}
-	if f.HasAttachment != nil {
-		q.where("(json_array_length(attachments) > 0) = $%d", *f.HasAttachment)
+	if f.HasAttachment != nil && !*f.HasAttachment {
+		q.where("json_array_length(attachments) = 0")
 	}
 	q.whereTime("created_at > $%d", f.CreatedAfter)
 	q.whereTime("created_at < $%d", f.CreatedBefore)
 	q.whereTime("updated_at > $%d", f.UpdatedAfter)
-	if f.Text != "" {
-		words := "s.words @@ websearch_to_tsquery('english', $%d)"
-		args := []any{[16]byte(org.UUID), f.Text}
-		if f.Internal {
-			words = "(" + words + " OR s.internal @@ websearch_to_tsquery('english', $%d))"
-			args = append(args, f.Text)
-		}
-		q.where("id IN (SELECT s.ticket_id FROM ticket_search s WHERE s.org_id = $%d AND "+words+")", args...)
-	}
+	q.find(f)
 	return q
+}
+
+// whereGrades names all statuses, and all priorities, where a filter leaves them open but not what comes after them in
+// the index tickets_graded: else PostgreSQL would read all of an organization's part of it.
+func (q *ticketQuery) whereGrades(f TicketFilter) {
+	if len(f.Status)+len(f.Priority)+len(f.Category) == 0 {
+		return
+	}
+	q.where("status = ANY($%d)", orAll(f.Status, ticket.Statuses))
+	if len(f.Priority)+len(f.Category) > 0 {
+		q.where("priority = ANY($%d)", orAll(f.Priority, ticket.Levels))
+	}
+	if len(f.Category) > 0 {
+		q.where("category = ANY($%d)", f.Category)
+	}
+}
+
+func orAll[S ~string](some []string, all []S) []string {
+	if len(some) > 0 {
+		return some
+	}
+	for _, value := range all {
+		some = append(some, string(value))
+	}
+	return some
+}
+
+// find has words found by the index of words, and else a tag by that of tags. Both at once: the words find, and of each
+// ticket found the tags are looked at.
+func (q *ticketQuery) find(f TicketFilter) {
+	if f.Tag != "" {
+		tagged := "ticket_tags WHERE org_id = $1 AND tag = " + q.arg("$%d", f.Tag)
+		if f.Text == "" {
+			q.found = &finding{where: tagged}
+			return
+		}
+		q.parts = append(q.parts, "id IN (SELECT ticket_id FROM "+tagged+")")
+	}
+	if f.Text == "" {
+		return
+	}
+	query := "websearch_to_tsquery('english', " + q.arg("$%d", f.Text) + ")"
+	words := "words @@ " + query
+	if f.Internal {
+		words = "(" + words + " OR internal @@ " + query + ")"
+	}
+	q.found = &finding{where: "ticket_search WHERE org_id = $1 AND " + words}
 }
 
 func (q *ticketQuery) whereTime(condition string, at time.Time) {
@@ -205,16 +306,35 @@ type TicketStats struct {
 	CreatedLast24Hours, ClosedLast24Hours int
 }
 
-// Stats counts the organization's tickets; with ownedBy only what that person created or is assigned to.
+// Stats counts the organization's tickets; with ownedBy only what that person created or is assigned to. Of an
+// organization with more than CountLimit tickets the answer may be five seconds old.
 func (t *Tickets) Stats(ctx context.Context, org domain.OrgID, ownedBy domain.UserID) (TicketStats, error) {
+	key := statsKey{org, ownedBy}
+	if known, ok := t.stats.Get(key); ok {
+		return known, nil
+	}
+	generation := t.stats.Generation()
+	found, err := t.addUp(ctx, org, ownedBy)
+	if err == nil && found.Total > CountLimit {
+		t.stats.Put(generation, key, found)
+	}
+	return found, err
+}
+
+type statsKey struct {
+	org   domain.OrgID
+	owner domain.UserID
+}
+
+func (t *Tickets) addUp(ctx context.Context, org domain.OrgID, ownedBy domain.UserID) (TicketStats, error) {
 	q := newTicketQuery(org, TicketFilter{OwnedBy: ownedBy})
 	rows, err := t.pool.Query(ctx, `
 		SELECT status, priority, category, count(*), count(*) FILTER (WHERE assignee IS NULL),
-			sum(extract(epoch FROM first_response_at - created_at)), count(first_response_at),
-			sum(extract(epoch FROM resolved_at - created_at)), count(resolved_at),
+			date_part('epoch', sum(first_response_at - created_at)), count(first_response_at),
+			date_part('epoch', sum(resolved_at - created_at)), count(resolved_at),
 			count(*) FILTER (WHERE created_at > now() - interval '24 hours'),
 			count(*) FILTER (WHERE coalesce(closed_at, resolved_at) > now() - interval '24 hours')
-		FROM tickets WHERE `+q.conditions()+` GROUP BY status, priority, category`, q.args...)
+		FROM tickets WHERE `+q.conditions()+q.ownedSQL()+` GROUP BY status, priority, category`, append([]any{planning(true)}, q.args...)...)
 	if err != nil {
 		return TicketStats{}, fmt.Errorf("count tickets: %w", err)
 	}

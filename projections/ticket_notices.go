@@ -67,18 +67,18 @@ const Millis = "2006-01-02T15:04:05.000Z07:00"
 
 // ticketNotices looks up whose tickets the events are about, once for all, and writes the notices.
 func (n *Notices) ticketNotices(ctx context.Context, events []eventstore.Recorded) ([]Notice, error) {
-	var ids []uuid.UUID
+	var orgs, ids []uuid.UUID
 	seen := map[uuid.UUID]bool{}
 	for _, r := range events {
 		if _, ok := r.Event.(ticket.Event); ok && !seen[r.Stream] {
 			seen[r.Stream] = true
-			ids = append(ids, r.Stream)
+			orgs, ids = append(orgs, r.Org), append(ids, r.Stream)
 		}
 	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	owners, err := n.Tickets.owners(ctx, ids)
+	owners, err := n.Tickets.owners(ctx, orgs, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,8 @@ func (n Notice) about(event ticket.Event, r eventstore.Recorded) Notice {
 		}
 	case ticket.Attached, ticket.Detached:
 		changed("attachments")
+	case ticket.WordsErased:
+		changed("title", "description", "custom_fields", "resolution_summary", "comments")
 	case ticket.Deleted:
 		n.Type = "ticket_updated"
 		n.Data = TicketUpdatedNotice{TicketID: r.Stream, Changed: []string{"deleted"}, UpdatedBy: by, Version: r.Version, Deleted: true, Timestamp: at}

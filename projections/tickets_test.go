@@ -248,6 +248,7 @@ func TestSearch(t *testing.T) {
 	require.True(t, finds("rain", false))
 	require.False(t, finds("extinguished", false))
 	d.happen(id, ticket.Deleted{})
+	d.index()
 	require.False(t, finds("scanner", true))
 	stranger := d
 	stranger.org = newOrg()

@@ -37,7 +37,7 @@ func newDesk(t *testing.T) desk {
 	}
 	keys, err := eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: pool})
 	require.NoError(t, err)
-	d.store = eventstore.Open(t.Context(), pool, catalog.Codec, keys, eventstore.Options{Inline: []eventstore.Inline{d.tickets, d.comments}})
+	d.store = eventstore.Open(t.Context(), pool, catalog.Codec, keys, eventstore.Options{Inline: []eventstore.Inline{d.tickets, projections.NewTicketTags(pool), d.comments}})
 	t.Cleanup(d.store.Close)
 	return d
 }

@@ -27,6 +27,7 @@ type UserRow struct {
 	Status      user.Status
 	Preferences map[string]any
 	InvitedBy   domain.UserID // zero: came alone
+	Erasure     user.Erasure
 	CreatedAt   time.Time
 	UpdatedAt   time.Time // of the profile or membership; API tokens do not count
 }
@@ -60,12 +61,28 @@ func ApplyUser(u UserRow, r eventstore.Recorded) UserRow {
 		u.Status = user.StatusActive
 	case user.Removed:
 		u.Status = user.StatusRemoved
+	case user.ErasureRequested: // its own append still knows the words before it, which a later read does not
+		u.Erasure = user.ErasurePending
+		u.Username, u.Email, u.FullName = unreadable(u.Username), unreadable(u.Email), unreadable(u.FullName)
+		if len(u.Preferences) > 0 {
+			u.Preferences = map[string]any{eventstore.Erased: true}
+		}
+	case user.Erased:
+		u.Erasure = user.ErasureComplete
 	case user.PasswordChanged: // shows only as a time
 	case user.TokenCreated, user.TokenRenamed, user.TokenRevoked:
 		return u
 	}
 	u.UpdatedAt = r.At
 	return u
+}
+
+// unreadable answers what a text reads as when its key is gone.
+func unreadable(text string) string {
+	if text == "" {
+		return ""
+	}
+	return eventstore.Erased
 }
 
 func (u UserRow) begun(r eventstore.Recorded, id domain.UserID, status user.Status, role domain.Role) UserRow {
@@ -79,19 +96,20 @@ type Users struct{ pool *pgxpool.Pool }
 // NewUsers answers the table in this database.
 func NewUsers(pool *pgxpool.Pool) *Users { return &Users{pool: pool} }
 
-const userColumns = `id, org_id, version, username, email, full_name, role, status, preferences, invited_by, created_at, updated_at`
+const userColumns = `id, org_id, version, username, email, full_name, role, status, preferences, invited_by, created_at, updated_at, erasure`
 
 const writeUsers = `
 INSERT INTO users (` + userColumns + `)
 SELECT r.* FROM unnest(
 	$1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::uuid[],
-	$11::timestamptz[], $12::timestamptz[]
+	$11::timestamptz[], $12::timestamptz[], $14::text[]
 ) AS r (` + userColumns + `)
 JOIN unnest($1::uuid[], $3::int[], $13::bytea[]) AS p (stream, last_version, last_hash) ON p.stream = r.id
 WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = p.stream AND e.version = p.last_version AND e.hash = p.last_hash)
 ON CONFLICT (id) DO UPDATE SET
 	version = excluded.version, username = excluded.username, email = excluded.email, full_name = excluded.full_name,
-	role = excluded.role, status = excluded.status, preferences = excluded.preferences, updated_at = excluded.updated_at`
+	role = excluded.role, status = excluded.status, preferences = excluded.preferences, updated_at = excluded.updated_at,
+	erasure = excluded.erasure`
 
 // Queue implements eventstore.Inline.
 func (*Users) Queue(b *pgx.Batch, streams []eventstore.Stream) {
@@ -103,7 +121,31 @@ func (*Users) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	}
 	if len(c.ids) > 0 {
 		b.Queue(writeUsers, c.ids, c.orgs, c.versions, c.username, c.email, c.fullName, c.role, c.status, c.preferences, c.invitedBy,
-			c.created, c.updated, c.hashes)
+			c.created, c.updated, c.hashes, c.erasure)
+	}
+}
+
+// Projection tells how the table is made.
+func (t *Users) Projection() Projection {
+	return Projection{Name: "users", Key: "id", Nouns: []string{user.Decider.Category}, Code: 1, Inline: t}
+}
+
+// Columns implements Table.
+func (*Users) Columns() string { return userColumns }
+
+// Rows implements Table.
+func (*Users) Rows(s eventstore.Stream) [][]any {
+	if s.Category() != user.Decider.Category {
+		return nil
+	}
+	return [][]any{Fold(ApplyUser, s.Events).columns()}
+}
+
+// columns are the values of userColumns.
+func (u UserRow) columns() []any {
+	return []any{
+		[16]byte(u.ID.UUID), [16]byte(u.Org.UUID), u.Version, u.Username, u.Email, u.FullName, string(u.Role), string(u.Status),
+		jsonText(u.Preferences, "{}"), optional(u.InvitedBy), u.CreatedAt, u.UpdatedAt, string(u.Erasure),
 	}
 }
 
@@ -115,6 +157,7 @@ type userArrays struct {
 	preferences                             []string
 	invitedBy                               []*[16]byte
 	created, updated                        []time.Time
+	erasure                                 []string
 }
 
 func (c *userArrays) add(u UserRow, s eventstore.Stream) {
@@ -125,6 +168,7 @@ func (c *userArrays) add(u UserRow, s eventstore.Stream) {
 	c.preferences = append(c.preferences, jsonText(u.Preferences, "{}"))
 	c.invitedBy = append(c.invitedBy, optional(u.InvitedBy))
 	c.created, c.updated = append(c.created, u.CreatedAt), append(c.updated, u.UpdatedAt)
+	c.erasure = append(c.erasure, string(u.Erasure))
 }
 
 // ErrNoUser reports that the organization has no such user.
@@ -173,6 +217,30 @@ func (t *Users) Active(ctx context.Context, org domain.OrgID, id domain.UserID) 
 	return account.Status == user.StatusActive, err
 }
 
+// Erasing answers the people of all organizations whose erasure was asked for and is not complete.
+func (t *Users) Erasing(ctx context.Context) ([]UserRow, error) {
+	rows, err := t.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE erasure = 'requested' ORDER BY updated_at`)
+	if err != nil {
+		return nil, fmt.Errorf("find erasures: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanUser)
+	if err != nil {
+		return nil, fmt.Errorf("find erasures: %w", err)
+	}
+	return list, nil
+}
+
+// Alone reports whether nobody else is, or is asked to be, in the organization.
+func (t *Users) Alone(ctx context.Context, org domain.OrgID, id domain.UserID) (bool, error) {
+	var others bool
+	err := t.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE org_id = $1 AND id <> $2 AND status <> 'removed')`,
+		[16]byte(org.UUID), [16]byte(id.UUID)).Scan(&others)
+	if err != nil {
+		return false, fmt.Errorf("find others: %w", err)
+	}
+	return !others, nil
+}
+
 // Account is what a request's caller must be allowed by.
 type Account struct {
 	Role   domain.Role
@@ -195,7 +263,7 @@ func scanUser(row pgx.CollectableRow) (UserRow, error) {
 	var preferences []byte
 	var invitedBy *uuid.UUID
 	err := row.Scan((*[16]byte)(&u.ID.UUID), (*[16]byte)(&u.Org.UUID), &u.Version, &u.Username, &u.Email, &u.FullName, &u.Role, &u.Status,
-		&preferences, &invitedBy, &u.CreatedAt, &u.UpdatedAt)
+		&preferences, &invitedBy, &u.CreatedAt, &u.UpdatedAt, &u.Erasure)
 	if err != nil {
 		return u, err
 	}

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,8 +14,8 @@ import (
 
 func (s *Server) apiTokenRoutes() {
 	register(s, op("create-api-token", nethttp.MethodPost, "/api/v1/api-tokens", "Make an API token", tagUsers, status201, errs(409, 415)), s.createAPIToken)
-	register(s, op("list-api-tokens", nethttp.MethodGet, "/api/v1/api-tokens", "List your API tokens", tagUsers), s.listAPITokens)
-	register(s, op("get-api-token", nethttp.MethodGet, "/api/v1/api-tokens/{token_id}", "Get one of your API tokens", tagUsers, errs(404)), s.getAPIToken)
+	register(s, op("list-api-tokens", nethttp.MethodGet, "/api/v1/api-tokens", "List your API tokens", tagUsers, described(asItWas+ofTheProfile), errs(404)), s.listAPITokens)
+	register(s, op("get-api-token", nethttp.MethodGet, "/api/v1/api-tokens/{token_id}", "Get one of your API tokens", tagUsers, described(asItWas+ofTheProfile), errs(404)), s.getAPIToken)
 	register(s, op("rename-api-token", nethttp.MethodPatch, "/api/v1/api-tokens/{token_id}", "Give an API token another name", tagUsers, errs(404, 409, 415)), s.renameAPIToken)
 	register(s, op("revoke-api-token", nethttp.MethodDelete, "/api/v1/api-tokens/{token_id}", "Revoke an API token", tagUsers, status204, errs(404, 409)), s.revokeAPIToken)
 }
@@ -34,9 +35,13 @@ type NewAPIToken struct {
 	Token string `json:"token" example:"ai_dev_..."`
 }
 
-func renderAPIToken(t projections.APITokenRow) APIToken {
+// ofTheProfile tells which versions tokens have.
+const ofTheProfile = " Tokens belong to your profile, and version is the profile's."
+
+// renderAPIToken shows a token as it is at a moment.
+func renderAPIToken(t projections.APITokenRow, at time.Time) APIToken {
 	return APIToken{
-		ID: t.ID, Name: t.Name, ExpiresAt: Timestamp(t.ExpiresAt), Active: !t.Revoked && time.Now().Before(t.ExpiresAt), CreatedAt: Timestamp(t.CreatedAt),
+		ID: t.ID, Name: t.Name, ExpiresAt: Timestamp(t.ExpiresAt), Active: !t.Revoked && at.Before(t.ExpiresAt), CreatedAt: Timestamp(t.CreatedAt),
 	}
 }
 
@@ -44,7 +49,7 @@ func renderAPIToken(t projections.APITokenRow) APIToken {
 func tokenIn(stream eventstore.Stream, id uuid.UUID) APIToken {
 	for _, row := range projections.Fold(projections.ApplyAPITokens, stream.Events) {
 		if row.ID == id {
-			return renderAPIToken(row)
+			return renderAPIToken(row, time.Now())
 		}
 	}
 	return APIToken{}
@@ -73,15 +78,24 @@ func (s *Server) createAPIToken(ctx context.Context, in *struct {
 	}, nil
 }
 
-func (s *Server) listAPITokens(ctx context.Context, _ *struct{}) (*struct{ Body []APIToken }, error) {
-	caller := callerOf(ctx)
-	rows, err := s.APITokens.List(ctx, caller.Org, caller.User)
+func (s *Server) listAPITokens(ctx context.Context, in *Then) (*struct{ Body []APIToken }, error) {
+	past, err := in.past(ctx)
+	if err != nil {
+		return nil, err
+	}
+	caller, at := callerOf(ctx), time.Now()
+	var rows []projections.APITokenRow
+	if past.isNow() {
+		rows, err = s.APITokens.List(ctx, caller.Org, caller.User)
+	} else {
+		rows, at, err = s.pastTokens(ctx, past, projections.ErrNoUser)
+	}
 	if err != nil {
 		return nil, err
 	}
 	list := make([]APIToken, len(rows))
 	for i, row := range rows {
-		list[i] = renderAPIToken(row)
+		list[i] = renderAPIToken(row, at)
 	}
 	return &struct{ Body []APIToken }{list}, nil
 }
@@ -96,13 +110,54 @@ type apiTokenAnswer struct {
 	Body          APIToken
 }
 
-func (s *Server) getAPIToken(ctx context.Context, in *APITokenID) (*struct{ Body APIToken }, error) {
-	caller := callerOf(ctx)
-	row, err := s.APITokens.Find(ctx, caller.Org, caller.User, in.ID)
+func (s *Server) getAPIToken(ctx context.Context, in *struct {
+	APITokenID
+	Then
+},
+) (*struct{ Body APIToken }, error) {
+	past, err := in.past(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body APIToken }{renderAPIToken(row)}, nil
+	caller, at := callerOf(ctx), time.Now()
+	var row projections.APITokenRow
+	if past.isNow() {
+		row, err = s.APITokens.Find(ctx, caller.Org, caller.User, in.ID)
+	} else {
+		row, at, err = s.pastToken(ctx, in.ID, past)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body APIToken }{renderAPIToken(row, at)}, nil
+}
+
+// pastTokens answers the caller's tokens as they stood, without those that were revoked by then, and the moment itself.
+func (s *Server) pastTokens(ctx context.Context, p past, missing error) ([]projections.APITokenRow, time.Time, error) {
+	stream, err := s.pastStream(ctx, callerOf(ctx).User.UUID, p, missing)
+	if err != nil {
+		return nil, p.at, err
+	}
+	at := p.at
+	if at.IsZero() {
+		at = stream.Events[stream.Version()-1].At
+	} else if now := time.Now(); at.After(now) {
+		at = now
+	}
+	revoked := func(t projections.APITokenRow) bool { return t.Revoked }
+	return slices.DeleteFunc(projections.Fold(projections.ApplyAPITokens, stream.Events), revoked), at, nil
+}
+
+func (s *Server) pastToken(ctx context.Context, id uuid.UUID, p past) (projections.APITokenRow, time.Time, error) {
+	tokens, at, err := s.pastTokens(ctx, p, projections.ErrNoAPIToken)
+	if err != nil {
+		return projections.APITokenRow{}, at, err
+	}
+	n := slices.IndexFunc(tokens, func(t projections.APITokenRow) bool { return t.ID == id })
+	if n < 0 {
+		return projections.APITokenRow{}, at, projections.ErrNoAPIToken
+	}
+	return tokens[n], at, nil
 }
 
 func (s *Server) renameAPIToken(ctx context.Context, in *struct {

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -13,7 +14,7 @@ import (
 
 func (s *Server) commentRoutes() {
 	register(s, op("add-comment", nethttp.MethodPost, "/api/v1/tickets/{ticket_id}/comments", "Comment on a ticket", tagTickets, status201, errs(400, 404, 409, 412, 415)), s.addComment)
-	register(s, op("list-comments", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}/comments", "List a ticket's comments, oldest first", tagTickets, errs(404)), s.listComments)
+	register(s, op("list-comments", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}/comments", "List a ticket's comments, oldest first", tagTickets, described(asItWas), errs(404)), s.listComments)
 }
 
 // TicketComment is a comment as clients see it.
@@ -77,16 +78,22 @@ func (s *Server) addComment(ctx context.Context, in *struct {
 
 func (s *Server) listComments(ctx context.Context, in *struct {
 	TicketID
+	Then
 	After int `query:"after" minimum:"0" doc:"Comments after this version of the ticket."`
 	Limit int `query:"limit" minimum:"1" maximum:"200" default:"100"`
 },
 ) (*struct{ Body []TicketComment }, error) {
-	row, err := s.findTicket(ctx, in.TicketID)
+	past, err := in.past(ctx)
 	if err != nil {
 		return nil, err
 	}
 	caller := callerOf(ctx)
-	comments, err := s.CommentRows.List(ctx, caller.Org, row.ID, caller.Can(domain.ReadInternal), in.After, in.Limit)
+	var comments []projections.CommentRow
+	if past.isNow() {
+		comments, err = s.findComments(ctx, in.TicketID, caller.Can(domain.ReadInternal), in.After, in.Limit)
+	} else {
+		comments, err = s.pastComments(ctx, in.TicketID, past, caller.Can(domain.ReadInternal), in.After, in.Limit)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -103,4 +110,23 @@ func (s *Server) listComments(ctx context.Context, in *struct {
 		list[i] = renderComment(c, people)
 	}
 	return &struct{ Body []TicketComment }{list}, nil
+}
+
+func (s *Server) findComments(ctx context.Context, in TicketID, internal bool, after, limit int) ([]projections.CommentRow, error) {
+	row, err := s.findTicket(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return s.CommentRows.List(ctx, row.Org, row.ID, internal, after, limit)
+}
+
+func (s *Server) pastComments(ctx context.Context, in TicketID, p past, internal bool, after, limit int) ([]projections.CommentRow, error) {
+	_, events, err := s.pastTicket(ctx, in, p)
+	if err != nil {
+		return nil, err
+	}
+	comments := slices.DeleteFunc(projections.CommentsOf(events), func(c projections.CommentRow) bool {
+		return c.Version <= after || c.Internal && !internal
+	})
+	return comments[:min(limit, len(comments))], nil
 }

@@ -91,17 +91,22 @@ func actorsOf(events []eventstore.Recorded) []domain.UserID {
 }
 
 func renderHistory(r eventstore.Recorded, before, after projections.TicketRow, people map[domain.UserID]projections.Person) HistoryEntry {
-	actor := HistoryActor{Type: r.Metadata.Actor.Type, ID: &r.Metadata.Actor.ID}
+	return HistoryEntry{
+		Position: r.Position, Version: r.Version, Type: r.Type, OccurredAt: Timestamp(r.At),
+		Actor: renderActor(r.Metadata.Actor, people), Changes: changes(r, before, after),
+		Data: r.Event, Command: r.Metadata.Command, CorrelationID: r.Metadata.CorrelationID, CausationID: r.Metadata.CausationID, Hash: r.Hash.String(),
+	}
+}
+
+func renderActor(a eventstore.Actor, people map[domain.UserID]projections.Person) HistoryActor {
+	actor := HistoryActor{Type: a.Type, ID: &a.ID}
 	if actor.Type == string(domain.BySystem) {
 		actor.ID, actor.Name = nil, actor.Type
 	}
-	if person, known := people[domain.UserID{UUID: r.Metadata.Actor.Person()}]; known {
+	if person, known := people[domain.UserID{UUID: a.Person()}]; known {
 		actor.Name = person.Username
 	}
-	return HistoryEntry{
-		Position: r.Position, Version: r.Version, Type: r.Type, OccurredAt: Timestamp(r.At), Actor: actor, Changes: changes(r, before, after),
-		Data: r.Event, Command: r.Metadata.Command, CorrelationID: r.Metadata.CorrelationID, CausationID: r.Metadata.CausationID, Hash: r.Hash.String(),
-	}
+	return actor
 }
 
 // shownFields are the fields whose changes a history tells, under their names in a Ticket.

@@ -13,7 +13,7 @@ import (
 )
 
 func (s *Server) memberRoutes() {
-	register(s, op("list-members", nethttp.MethodGet, "/api/v1/members", "List the people of the organization, oldest first", tagUsers), s.listMembers)
+	register(s, op("list-members", nethttp.MethodGet, "/api/v1/members", "List the people of the organization, oldest first", tagUsers, described(asItWas)), s.listMembers)
 	register(s, op("invite-member", nethttp.MethodPost, "/api/v1/members/invite", "Invite somebody into the organization", tagUsers, status201, errs(409, 415)), s.inviteMember)
 	register(s, op("update-member", nethttp.MethodPatch, "/api/v1/members/{user_id}", "Change a member's role, or lock them out", tagUsers, errs(404, 409, 412, 415)), s.updateMember)
 	register(s, op("remove-member", nethttp.MethodDelete, "/api/v1/members/{user_id}", "Remove a member, or withdraw an invitation", tagUsers, status204, errs(404, 409, 412)), s.removeMember)
@@ -21,6 +21,7 @@ func (s *Server) memberRoutes() {
 }
 
 func (s *Server) listMembers(ctx context.Context, in *struct {
+	AsOf
 	After string `query:"after" format:"uuid" doc:"Members after this one."`
 	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 },
@@ -29,7 +30,17 @@ func (s *Server) listMembers(ctx context.Context, in *struct {
 	if !caller.Can(domain.ReadMembers) {
 		return nil, domain.ErrForbidden
 	}
-	rows, err := s.Users.List(ctx, caller.Org, domain.UserID{UUID: parsed(in.After)}, in.Limit)
+	at, err := in.moment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after := domain.UserID{UUID: parsed(in.After)}
+	var rows []projections.UserRow
+	if at.IsZero() {
+		rows, err = s.Users.List(ctx, caller.Org, after, in.Limit)
+	} else {
+		rows, err = s.Users.ListPast(ctx, caller.Org, s.Events, at, after, in.Limit)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	nethttp "net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -12,12 +13,15 @@ const (
 	tagAuth    = "auth"
 	tagUsers   = "users"
 	tagTickets = "tickets"
+	tagAudit   = "audit"
+	tagPrivacy = "privacy"
 	tagSystem  = "system"
 )
 
 type option func(*huma.Operation)
 
 func status201(o *huma.Operation) { o.DefaultStatus = nethttp.StatusCreated }
+func status202(o *huma.Operation) { o.DefaultStatus = nethttp.StatusAccepted }
 func status204(o *huma.Operation) { o.DefaultStatus = nethttp.StatusNoContent }
 
 // public opens an operation to everybody.
@@ -29,6 +33,11 @@ func authBudget(o *huma.Operation) {
 	o.Errors = append(o.Errors, nethttp.StatusTooManyRequests)
 }
 
+// within lets an operation take longer than others may.
+func within(bound time.Duration) option {
+	return func(o *huma.Operation) { o.Metadata = map[string]any{timeBound: bound} }
+}
+
 // errs lists the refusals an operation may answer besides those that every one of its kind may.
 func errs(statuses ...int) option {
 	return func(o *huma.Operation) { o.Errors = append(o.Errors, statuses...) }
@@ -36,6 +45,11 @@ func errs(statuses ...int) option {
 
 // described adds what a summary has no room for.
 func described(text string) option { return func(o *huma.Operation) { o.Description = text } }
+
+// answersAs describes an answer that can be asked for in several media types.
+func answersAs(content map[string]*huma.MediaType) option {
+	return func(o *huma.Operation) { o.Responses = map[string]*huma.Response{"200": {Content: content}} }
+}
 
 // op describes a protected operation.
 func op(id, method, path, summary, tag string, options ...option) huma.Operation {
@@ -77,6 +91,8 @@ func openAPIConfig(version string) huma.Config {
 		{Name: tagTickets, Description: "Tickets, their comments and their history"},
 		{Name: tagAuth, Description: "Signing in and out"},
 		{Name: tagUsers, Description: "People and their API tokens"},
+		{Name: tagAudit, Description: "The log of everything that happened, for auditors"},
+		{Name: tagPrivacy, Description: "What is known of a person, and its erasure"},
 		{Name: tagSystem, Description: "Health, metrics and the WebSocket"},
 	}
 	//nolint:gosec // words about tokens, and none of them

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	nethttp "net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,14 +34,36 @@ const (
 func (s *Server) stripSlash(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		if path := r.URL.EscapedPath(); len(path) > 1 && strings.HasSuffix(path, "/") { // "%2F" is part of a name
 			r = r.WithContext(context.WithValue(r.Context(), slashKey, true))
-			r.URL.Path, r.URL.RawPath = strings.TrimRight(path, "/"), ""
+			n := len(path) - len(strings.TrimRight(path, "/"))
+			r.URL.Path, r.URL.RawPath = r.URL.Path[:len(r.URL.Path)-n], r.URL.RawPath[:max(0, len(r.URL.RawPath)-n)]
 			c.SetRequest(r)
 		}
 		return next(c)
 	}
 }
+
+// decodeParams gives handlers what a path says, and not how it is written: the router leaves what it matched in a path
+// with encoded slashes as it is.
+func (s *Server) decodeParams(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().URL.RawPath == "" { // then it is decoded
+			return next(c)
+		}
+		values := slices.Clone(c.ParamValues())
+		for i, value := range values {
+			if decoded, err := url.PathUnescape(value); err == nil { // net/http has refused what cannot be decoded
+				values[i] = decoded
+			}
+		}
+		c.SetParamValues(values...)
+		return next(c)
+	}
+}
+
+// maxRequestID is how long an X-Request-ID may be.
+const maxRequestID = 128
 
 func withSlash(ctx context.Context) bool {
 	slash, _ := ctx.Value(slashKey).(bool)
@@ -50,7 +74,7 @@ func withSlash(ctx context.Context) bool {
 func (s *Server) withRequestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get("X-Request-ID")
-		if !printable(id, 128) {
+		if !printable(id, maxRequestID) {
 			id = commands.NewID().String()
 		}
 		c.Response().Header().Set("X-Request-ID", id)
@@ -142,13 +166,20 @@ func (s *Server) countRefusal(c huma.Context, err error) error {
 	return err
 }
 
+// timeBound is the key in an operation's metadata of how long it may take, where that is not maxTime.
+const timeBound = "time bound"
+
 // maxTime is how long a request may take once it was read.
 const maxTime = 30 * time.Second
 
 // detach lets a request go on without its client. A client that leaves must not cancel a statement that is under way:
 // PostgreSQL would log an ERROR, and a write might or might not have happened. The time is bounded instead.
 func (s *Server) detach(c huma.Context, next func(huma.Context)) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), maxTime)
+	bound, own := c.Operation().Metadata[timeBound].(time.Duration)
+	if !own {
+		bound = maxTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), bound)
 	defer cancel()
 	next(huma.WithContext(c, ctx))
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	nethttp "net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -43,7 +44,10 @@ type Deps struct {
 	Accounts      commands.Accounts
 	Tickets       commands.Tickets
 	Organizations commands.Organizations
+	Erasures      commands.Erasures
 	Log           eventstore.Log
+	Events        eventstore.Reader
+	SignedLog     *eventstore.SignedLog
 
 	TicketRows  *projections.Tickets
 	CommentRows *projections.Comments
@@ -79,6 +83,10 @@ type Server struct {
 	echo    *echo.Echo
 	api     huma.API
 	limiter *limiter
+	ending  chan struct{} // closed when streams shall end
+	end     sync.Once
+
+	verifying sync.Mutex // one verification at a time
 }
 
 // maxBody bounds a JSON body: the longest description in four-byte characters, and room for the rest.
@@ -86,12 +94,12 @@ const maxBody = 1 << 20
 
 // New answers a server with all its routes.
 func New(c Config, d Deps) *Server {
-	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter()}
+	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(), ending: make(chan struct{})}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
 	s.echo.IPExtractor = addressBehind(c.TrustedProxies)
 	s.echo.Pre(s.stripSlash)
-	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors())
+	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors(), s.decodeParams)
 	s.api = humaecho.New(s.echo, openAPIConfig(c.Version))
 	s.api.UseMiddleware(s.detach, s.authenticate, s.limit, s.replay)
 	s.systemRoutes()
@@ -103,6 +111,9 @@ func New(c Config, d Deps) *Server {
 	s.ticketRoutes()
 	s.commentRoutes()
 	s.historyRoutes()
+	s.auditRoutes()
+	s.proofRoutes()
+	s.privacyRoutes()
 	s.docsRoutes()
 	return s
 }
@@ -122,6 +133,10 @@ func addressBehind(proxies []netip.Prefix) echo.IPExtractor {
 
 // ServeHTTP implements net/http's Handler.
 func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) { s.echo.ServeHTTP(w, r) }
+
+// EndStreams cuts off the streams that are under way, which would hold up a program that stops: their clients go on
+// elsewhere.
+func (s *Server) EndStreams() { s.end.Do(func() { close(s.ending) }) }
 
 // OpenAPI answers the document that describes the routes.
 func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }

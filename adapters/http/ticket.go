@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	nethttp "net/http"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,7 +14,7 @@ import (
 
 func (s *Server) ticketRoutes() {
 	register(s, op("create-ticket", nethttp.MethodPost, "/api/v1/tickets", "Create a ticket", tagTickets, status201, described(aliasOfCreate), errs(400, 409, 415)), s.createTicket)
-	register(s, op("list-tickets", nethttp.MethodGet, "/api/v1/tickets", "List tickets, newest first", tagTickets, described(aliasOfList)), s.listTickets)
+	register(s, op("list-tickets", nethttp.MethodGet, "/api/v1/tickets", "List tickets, newest first", tagTickets, described(aliasOfList+"\n\n"+pastList)), s.listTickets)
 	register(s, op("ticket-stats", nethttp.MethodGet, "/api/v1/tickets/stats/overview", "Totals and distributions", tagTickets), s.ticketStats)
 	register(s, op("get-ticket", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}", "Get a ticket, as it is or as it was", tagTickets, described(asItWas), errs(404)), s.getTicket)
 	register(s, op("update-ticket", nethttp.MethodPatch, "/api/v1/tickets/{ticket_id}", "Change the supplied fields", tagTickets, errs(400, 404, 409, 412, 415)), s.updateTicket)
@@ -144,47 +143,25 @@ func (s *Server) handleTicket(ctx context.Context, in TicketID, match IfMatch, c
 	return s.Tickets.Handle(ctx, r, id, cmd)
 }
 
-const asItWas = "With version or as_of, the ticket as it stood then, folded from its events; the ETag is that of then. " +
-	"Who may see it is judged by the ticket as it is now."
-
-type getTicketInput struct {
+func (s *Server) getTicket(ctx context.Context, in *struct {
 	TicketID
-	Version int       `query:"version" minimum:"1" doc:"The ticket at this version. 404 when it has not come so far."`
-	AsOf    time.Time `query:"as_of" doc:"The ticket at this moment. 404 when it was not there yet."`
-}
-
-func (s *Server) getTicket(ctx context.Context, in *getTicketInput) (*TicketAnswer, error) {
-	if in.Version > 0 && !in.AsOf.IsZero() {
-		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", "version and as_of both say when; give one of them.",
-			ProblemField{Location: "query.as_of", Message: "not together with version"})
+	Then
+},
+) (*TicketAnswer, error) {
+	past, err := in.past(ctx)
+	if err != nil {
+		return nil, err
 	}
-	row, err := s.findTicket(ctx, in.TicketID)
-	if err == nil && (in.Version > 0 || !in.AsOf.IsZero()) {
-		row, err = s.ticketAt(ctx, row, in.Version, in.AsOf)
+	var row projections.TicketRow
+	if past.isNow() {
+		row, err = s.findTicket(ctx, in.TicketID)
+	} else {
+		row, _, err = s.pastTicket(ctx, in.TicketID, past)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s.showTicket(ctx, row)
-}
-
-// ticketAt answers the row as it was at a version, or else at a moment.
-func (s *Server) ticketAt(ctx context.Context, row projections.TicketRow, version int, at time.Time) (projections.TicketRow, error) {
-	stream, err := s.Log.Load(ctx, row.Org.UUID, row.ID.UUID)
-	if err != nil {
-		return row, err
-	}
-	if version == 0 {
-		for _, r := range stream.Events {
-			if !r.At.After(at) {
-				version = r.Version
-			}
-		}
-	}
-	if version == 0 || version > stream.Version() {
-		return row, ticket.ErrNotFound
-	}
-	return projections.Fold(projections.ApplyTicket, stream.Upto(version).Events), nil
 }
 
 type updateTicketBody struct {

@@ -23,6 +23,7 @@ import (
 )
 
 type listTicketsInput struct {
+	AsOf
 	Limit          int       `query:"limit" minimum:"1" maximum:"100" default:"20"`
 	Offset         int       `query:"offset" minimum:"0" maximum:"1000000"`
 	Cursor         string    `query:"cursor" maxLength:"100" doc:"Where the next page begins, from the Link header. Faster than offset, and steady while tickets come in."`
@@ -83,13 +84,20 @@ func (TicketList) Schema(r huma.Registry) *huma.Schema {
 }
 
 type listTicketsAnswer struct {
-	TotalCount  int    `header:"X-Total-Count" doc:"Exact up to 10,000."`
+	TotalCount  *int   `header:"X-Total-Count" doc:"Exact up to 10,000."`
 	CountCapped string `header:"X-Total-Count-Capped" doc:"true when there are more than X-Total-Count."`
 	Link        string `header:"Link" doc:"rel=next, while there is more."`
 	Body        TicketList
 }
 
 func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTicketsAnswer, error) {
+	at, err := in.moment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !at.IsZero() {
+		return s.listPastTickets(ctx, in, at)
+	}
 	page, err := in.page(ctx)
 	if err != nil {
 		return nil, err
@@ -101,7 +109,7 @@ func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTi
 	if err != nil {
 		return nil, err
 	}
-	total, err := s.TicketRows.Count(ctx, caller.Org, page.Filter)
+	total, err := s.countTickets(ctx, page, len(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +121,7 @@ func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTi
 	if err != nil {
 		return nil, err
 	}
-	answer := &listTicketsAnswer{TotalCount: total, Body: TicketList{items}}
+	answer := &listTicketsAnswer{TotalCount: &total, Body: TicketList{items}}
 	if capped {
 		answer.CountCapped = "true"
 	}
@@ -126,6 +134,15 @@ func (s *Server) listTickets(ctx context.Context, in *listTicketsInput) (*listTi
 		answer.Link = in.next(ctx, page, rows[len(rows)-1])
 	}
 	return answer, nil
+}
+
+// countTickets answers how many tickets the whole list has. A page that is not full and does not begin behind the end says
+// it by itself.
+func (s *Server) countTickets(ctx context.Context, page projections.TicketPage, rows int) (int, error) {
+	if page.After == nil && rows < page.Limit && (rows > 0 || page.Offset == 0) {
+		return page.Offset + rows, nil
+	}
+	return s.TicketRows.Count(ctx, callerOf(ctx).Org, page.Filter)
 }
 
 func (s *Server) renderTickets(ctx context.Context, caller domain.Caller, rows []projections.TicketRow) ([]Ticket, error) {
@@ -144,6 +161,16 @@ func (s *Server) renderTickets(ctx context.Context, caller domain.Caller, rows [
 	return items, nil
 }
 
+// maxOffset bounds how many tickets a request may have passed over: each costs as much as one that is shown.
+const maxOffset = 100_000
+
+func (in *listTicketsInput) offsetName(ctx context.Context) string {
+	if in.enveloped(ctx) {
+		return "page"
+	}
+	return "offset"
+}
+
 // page answers what to ask the table for.
 func (in *listTicketsInput) page(ctx context.Context) (projections.TicketPage, error) {
 	p := projections.TicketPage{
@@ -155,17 +182,30 @@ func (in *listTicketsInput) page(ctx context.Context) (projections.TicketPage, e
 		}
 		p.Offset = (max(in.Page, 1) - 1) * p.Limit
 	}
-	if in.Cursor != "" {
-		after, err := parseCursor(in.Cursor)
-		if err != nil || p.Order != (projections.TicketOrder{}) {
-			return p, newProblem(ctx, nethttp.StatusUnprocessableEntity, "cursor_invalid", "The cursor is not one of ours, or the list is sorted otherwise than newest first.",
-				ProblemField{Location: "query.cursor", Message: "invalid cursor"})
-		}
-		p.After = &after
+	if p.Offset > maxOffset {
+		return p, newProblem(ctx, nethttp.StatusUnprocessableEntity, "offset_too_far",
+			"A page begins among the first 100,000 tickets. The cursor in the Link header leads further: follow it from a list without offset and page.",
+			ProblemField{Location: "query." + in.offsetName(ctx), Message: "too far"})
 	}
 	var err error
+	if p.After, err = in.after(ctx); err != nil {
+		return p, err
+	}
 	p.Filter, err = in.filter(ctx)
 	return p, err
+}
+
+// after answers where the page begins; nil at the beginning.
+func (in *listTicketsInput) after(ctx context.Context) (*projections.TicketCursor, error) {
+	if in.Cursor == "" {
+		return nil, nil //nolint:nilnil // a list from its beginning is no error
+	}
+	after, err := parseCursor(in.Cursor)
+	if err != nil || in.SortBy != "" || in.SortOrder == "asc" {
+		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "cursor_invalid", "The cursor is not one of ours, or the list is sorted otherwise than newest first.",
+			ProblemField{Location: "query.cursor", Message: "invalid cursor"})
+	}
+	return &after, nil
 }
 
 func (in *listTicketsInput) filter(ctx context.Context) (projections.TicketFilter, error) {
@@ -217,20 +257,27 @@ func parsed(id string) uuid.UUID {
 
 // oneOf splits a filter at its commas and refuses what is not in the enum.
 func oneOf[S ~string](ctx context.Context, name string, given []string, allowed []S) ([]string, error) {
-	var values []string
-	for _, part := range given {
-		for value := range strings.SplitSeq(part, ",") {
-			if value = strings.TrimSpace(value); value == "" {
-				continue
-			}
-			if !slices.Contains(allowed, S(value)) {
-				return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", fmt.Sprintf("%s must be one of %v.", name, allowed),
-					ProblemField{Location: "query." + name, Message: "unknown value", Value: harmless(value)})
-			}
-			values = append(values, value)
+	values := split(given)
+	for _, value := range values {
+		if !slices.Contains(allowed, S(value)) {
+			return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "", fmt.Sprintf("%s must be one of %v.", name, allowed),
+				ProblemField{Location: "query." + name, Message: "unknown value", Value: harmless(value)})
 		}
 	}
 	return values, nil
+}
+
+// split answers the values of a parameter that may be repeated, or hold several between commas.
+func split(given []string) []string {
+	var values []string
+	for _, part := range given {
+		for value := range strings.SplitSeq(part, ",") {
+			if value = strings.TrimSpace(value); value != "" {
+				values = append(values, value)
+			}
+		}
+	}
+	return values
 }
 
 // next answers the Link header of the page after this one.
@@ -248,8 +295,12 @@ func (in *listTicketsInput) next(ctx context.Context, p projections.TicketPage, 
 }
 
 func cursorAfter(t projections.TicketRow) string {
-	place := binary.BigEndian.AppendUint64(nil, uint64(t.CreatedAt.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(place, t.ID.UUID[:]...))
+	return cursorOf(projections.TicketCursor{CreatedAt: t.CreatedAt, ID: t.ID.UUID})
+}
+
+func cursorOf(c projections.TicketCursor) string {
+	place := binary.BigEndian.AppendUint64(nil, uint64(c.CreatedAt.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(place, c.ID[:]...))
 }
 
 func parseCursor(cursor string) (projections.TicketCursor, error) {

@@ -14,7 +14,7 @@ import (
 
 func (s *Server) userRoutes() {
 	for _, path := range []struct{ id, address string }{{"me", "/api/v1/users/me"}, {"auth-me", "/api/v1/auth/me"}} {
-		register(s, op("get-"+path.id, nethttp.MethodGet, path.address, "Your profile", tagUsers), s.getMe)
+		register(s, op("get-"+path.id, nethttp.MethodGet, path.address, "Your profile", tagUsers, described(asItWas), errs(404)), s.getMe)
 		register(s, op("put-"+path.id, nethttp.MethodPut, path.address, "Change your profile or password", tagUsers, errs(409, 412, 415)), s.updateMe)
 		register(s, op("update-"+path.id, nethttp.MethodPatch, path.address, "Change your profile or password, as PUT does", tagUsers, errs(409, 412, 415)), s.updateMe)
 	}
@@ -59,9 +59,20 @@ func answerUser(stream eventstore.Stream) *userAnswer {
 	return &userAnswer{ETag: etag(row.Version), EventPosition: positionOf(stream), Body: renderUser(row)}
 }
 
-func (s *Server) getMe(ctx context.Context, _ *struct{}) (*userAnswer, error) {
+func (s *Server) getMe(ctx context.Context, in *Then) (*userAnswer, error) {
+	past, err := in.past(ctx)
+	if err != nil {
+		return nil, err
+	}
 	caller := callerOf(ctx)
-	row, err := s.Users.Find(ctx, caller.Org, caller.User)
+	var row projections.UserRow
+	if past.isNow() {
+		row, err = s.Users.Find(ctx, caller.Org, caller.User)
+	} else {
+		var stream eventstore.Stream
+		stream, err = s.pastStream(ctx, caller.User.UUID, past, projections.ErrNoUser)
+		row = projections.Fold(projections.ApplyUser, stream.Events)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -150,12 +150,32 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 }
 
 // URL returns the connection string of the cluster's superuser. It contains the password.
-func (c *Cluster) URL() string {
+func (c *Cluster) URL() string { return clusterURL(c.sockets, c.password) }
+
+// JoinURL is URL for a cluster that another process runs in dataDir: where Start returns ErrInUse.
+func JoinURL(dataDir string) (string, error) {
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return "", fmt.Errorf("find the data directory: %w", err)
+	}
+	h := &home{dir: dir}
+	password, err := os.ReadFile(h.path("postgres.password"))
+	if err != nil {
+		return "", fmt.Errorf("read the cluster's password: %w", err)
+	}
+	sockets, err := os.Readlink(h.path("postgres.socket"))
+	if err != nil {
+		return "", fmt.Errorf("find the socket: %w", err)
+	}
+	return clusterURL(sockets, firstLine(string(password))), nil
+}
+
+func clusterURL(sockets, password string) string {
 	u := url.URL{
 		Scheme:   "postgres",
-		User:     url.UserPassword(superuser, c.password),
+		User:     url.UserPassword(superuser, password),
 		Path:     "/postgres",
-		RawQuery: url.Values{"host": {c.sockets}, "sslmode": {"disable"}}.Encode(),
+		RawQuery: url.Values{"host": {sockets}, "sslmode": {"disable"}}.Encode(),
 	}
 	return u.String()
 }

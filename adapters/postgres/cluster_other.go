@@ -35,6 +35,9 @@ func Start(context.Context, string, *slog.Logger, ...Option) (*Cluster, error) {
 	return nil, ErrNotInstalled
 }
 
+// JoinURL returns ErrNotInstalled.
+func JoinURL(string) (string, error) { return "", ErrNotInstalled }
+
 // URL returns nothing.
 func (*Cluster) URL() string { return "" }
 

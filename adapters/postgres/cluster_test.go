@@ -203,6 +203,11 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	c := startCluster(t, dir)
 	_, err := Start(t.Context(), dir, slog.New(slog.DiscardHandler))
 	require.ErrorIs(t, err, ErrInUse)
+	url, err := JoinURL(dir)
+	require.NoError(t, err)
+	require.Equal(t, c.URL(), url, "a tool may join it")
+	_, err = JoinURL(t.TempDir())
+	require.Error(t, err)
 
 	got := startProgram(t, dir, false)
 	require.Equal(t, "refused", got.word)

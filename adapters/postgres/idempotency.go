@@ -61,6 +61,16 @@ func (i Idempotency) Finish(ctx context.Context, caller domain.Caller, key strin
 	return nil
 }
 
+// Unanswer drops all answers of an organization, and says how many: they may quote anybody. The reservations stay, so a
+// repeated request still makes nothing twice; it is answered anew.
+func (i Idempotency) Unanswer(ctx context.Context, org domain.OrgID) (int, error) {
+	tag, err := i.Pool.Exec(ctx, `UPDATE idempotency SET answer = NULL WHERE org_id = $1 AND answer IS NOT NULL`, [16]byte(org.UUID))
+	if err != nil {
+		return 0, fmt.Errorf("drop answers: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
 // Forget deletes the answers that are old enough, and says how many.
 func (i Idempotency) Forget(ctx context.Context) (int64, error) {
 	tag, err := i.Pool.Exec(ctx, `DELETE FROM idempotency WHERE created_at < now() - $1::interval`, IdempotencyLife)

@@ -25,7 +25,7 @@ func serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the API, the sockets and the documentation", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withProgram(cmd.Context(), func(ctx context.Context, p *program) error {
+			return runProgram(cmd.Context(), false, func(ctx context.Context, p *program) error {
 				return p.serve(ctx, func(address string) {
 					p.log.InfoContext(ctx, "ready", "address", address, "version", version)
 					if p.config.development() {
@@ -37,12 +37,19 @@ func serveCommand() *cobra.Command {
 	}
 }
 
-// withProgram reads the environment, wires the program, runs do and closes what was started.
+// withProgram is runProgram for a tool.
 func withProgram(ctx context.Context, do func(context.Context, *program) error) error {
+	return runProgram(ctx, true, do)
+}
+
+// runProgram reads the environment, wires the program, runs do and closes what was started. A tool may run beside a
+// server in the same DATA_DIR.
+func runProgram(ctx context.Context, tool bool, do func(context.Context, *program) error) error {
 	c, err := readConfig()
 	if err != nil {
 		return err
 	}
+	c.tool = tool
 	log, err := c.logger()
 	if err != nil {
 		return err
@@ -97,6 +104,7 @@ func withDatabase(ctx context.Context, do func(context.Context, *program) error)
 	if err != nil {
 		return err
 	}
+	c.tool = true
 	log, err := c.logger()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
+	"ticketd/eventstore"
 )
 
 // config is what the environment says; .env.example explains every variable.
@@ -35,12 +36,16 @@ type config struct {
 	LogLevel       string         `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat      string         `env:"LOG_FORMAT" envDefault:"json"`
 
-	passwordCost auth.Cost // not the environment's: only tests have another than auth.OWASP
+	tool bool // works beside a server that may be running
+
+	// Not the environment's: only tests have others.
+	passwordCost auth.Cost
+	keysSettle   time.Duration // how long after its deletion nobody can have a key any more
 }
 
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
-	c.passwordCost = auth.OWASP
+	c.passwordCost, c.keysSettle = auth.OWASP, eventstore.CachedFor
 	if err != nil {
 		return c, err
 	}

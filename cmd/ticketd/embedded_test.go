@@ -77,11 +77,19 @@ func TestTheEmbeddedDatabaseSurvivesAKill(t *testing.T) {
 	work.Wait()
 	history := c.get(path + "/history").raw
 
-	refused := exec.CommandContext(t.Context(), os.Args[0], "token")
-	refused.Env = first.cmd.Env
-	said, err := refused.CombinedOutput()
+	beside := func(args ...string) (string, error) {
+		tool := exec.CommandContext(t.Context(), os.Args[0], args...)
+		tool.Env = first.cmd.Env
+		said, err := tool.CombinedOutput()
+		return string(said), err
+	}
+	said, err := beside("serve")
 	require.Error(t, err)
-	require.Contains(t, string(said), "ticketd: start the embedded PostgreSQL", "a second process gets a clear message")
+	require.Contains(t, said, "ticketd: start the embedded PostgreSQL", "a second server gets a clear message")
+	for _, args := range [][]string{{"token"}, {"verify"}, {"rebuild"}, {"backup", filepath.Join(t.TempDir(), "backup")}, {"migrate", "status"}} {
+		said, err := beside(args...)
+		require.NoError(t, err, "%s works beside the server: %s", args[0], said)
+	}
 
 	require.NoError(t, first.cmd.Process.Kill())
 	_ = first.cmd.Wait()

@@ -29,7 +29,8 @@ func command() *cobra.Command {
 		Version: version, SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(
-		serveCommand(), migrateCommand(), tokenCommand(), watchCommand(), permissionsCommand(), openAPICommand(), healthCommand(), versionCommand(),
+		serveCommand(), migrateCommand(), tokenCommand(), watchCommand(), permissionsCommand(), openAPICommand(), healthCommand(), backupCommand(), restoreCommand(), versionCommand(), seedCommand(), rebuildCommand(),
+		verifyCommand(), exportCommand(), proofCommand(), keyCommand(),
 	)
 	return root
 }

@@ -82,6 +82,29 @@ var cells = map[domain.Permission]cell{
 	domain.ManageOrg: func(c *client, _ string) int {
 		return c.status("PATCH", "/api/v1/organization", object{"name": "Renamed by " + c.name})
 	},
+	domain.ReadAudit: func(c *client, _ string) int {
+		status := c.status("GET", "/api/v1/audit/events", nil)
+		require.Equal(c.t, status, c.with("Accept", "application/x-ndjson").status("GET", "/api/v1/audit/events", nil))
+		require.Equal(c.t, status == 200, c.status("GET", "/api/v1/audit/causation/nobody", nil) == 404)
+		return status
+	},
+	domain.ErasePeople: func(c *client, _ string) int {
+		who := c.user
+		invited, err := c.try("POST", "/api/v1/members/invite", object{"email": "erase-" + c.name + "@example.org"})
+		require.NoError(c.t, err)
+		if invited.status == 201 {
+			who = invited.id()
+		}
+		status := c.status("POST", "/api/v1/privacy/erasure", object{"user_id": who})
+		require.Equal(c.t, status == 403, c.status("GET", "/api/v1/privacy/erasure/"+who, nil) == 403)
+		return status
+	},
+	domain.ExportPerson: func(c *client, _ string) int {
+		role := domain.Role(c.get("/api/v1/auth/verify").text("role"))
+		others := map[bool]int{true: 404, false: 403}[domain.ScopeOf(role, domain.ExportPerson) == domain.All]
+		require.Equal(c.t, others, c.status("GET", "/api/v1/privacy/export/"+nobodyID, nil))
+		return c.status("GET", "/api/v1/privacy/export/"+c.user, nil)
+	},
 }
 
 // aboutTickets are the permissions on one ticket.

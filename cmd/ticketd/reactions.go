@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,9 +12,11 @@ import (
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ticketd/commands"
+	"ticketd/domain"
 	"ticketd/eventstore"
 )
 
@@ -22,12 +25,11 @@ const poisonTopic = "reactions_poison"
 
 // reactionHealth is what an operator wants to know of the reactions.
 type reactionHealth struct {
-	stopped sync.Map     // the names of those that met an event they cannot read
+	stopped sync.Map     // who met an event that cannot be read, and what came of it
 	aside   atomic.Int64 // events whose reaction was given up
 }
 
-// poisoned publishes what is set aside, counts it and says so. The reason stays with the event: it may quote a line that
-// a log must not hold.
+// poisoned publishes what is set aside, counts it and says so.
 type poisoned struct {
 	message.Publisher
 	health *reactionHealth
@@ -45,6 +47,24 @@ func (p poisoned) Publish(topic string, messages ...*message.Message) error {
 			"reaction", m.Metadata.Get(middleware.PoisonedHandlerKey), "position", m.UUID)
 	}
 	return nil
+}
+
+// wordless answers what went wrong without what it went wrong on: the reason is kept and logged where no erasure looks,
+// and an error may quote what somebody wrote.
+func wordless(err error) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*domain.Error](err); ok {
+		return errors.New(refusal.Code)
+	}
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return errors.New("SQLSTATE " + answer.Code)
+	}
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return fmt.Errorf("%T", err)
 }
 
 // newRouter ties every reaction to its place in the log. A reaction that keeps failing is set aside after five tries,
@@ -72,13 +92,13 @@ func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, heal
 	)
 	for _, r := range reactions {
 		events := eventstore.NewSubscriber(feed, r.Facts...)
-		events.OnStop = func(name string) { health.stopped.Store(name, true) }
+		events.OnStop = func(name string) { health.stopped.Store(name, "has stopped") }
 		router.AddConsumerHandler(r.Name, r.Name, events, func(m *message.Message) error {
 			event, ok := eventstore.FromMessage(m)
 			if !ok {
 				return fmt.Errorf("message %s carries no event", m.UUID)
 			}
-			return r.React(m.Context(), event)
+			return wordless(r.React(m.Context(), event))
 		})
 	}
 	return router, nil

@@ -34,6 +34,7 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 		return errors.Join(err, listener.Close())
 	}
 	server := &nethttp.Server{Handler: p.http, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server.RegisterOnShutdown(p.http.EndStreams)
 	work.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, nethttp.ErrServerClosed) {
 			ended <- err
@@ -46,6 +47,9 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	err = errors.Join(err, p.drain(context.WithoutCancel(ctx), server))
 	stop()
 	work.Wait()
+	if err == nil {
+		p.signLast(context.WithoutCancel(ctx))
+	}
 	return err
 }
 
@@ -60,13 +64,14 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 	}
 	work.Go(func() { p.runner.Run(ctx) })
 	work.Go(func() {
-		if err := eventstore.Tail(ctx, p.store, head, p.log, p.observe); err != nil {
+		if err := p.keepCaches(ctx, head); err != nil {
 			ended <- fmt.Errorf("follow the log: %w", err)
 		}
 	})
 	work.Go(func() {
-		if err := p.sockets.Run(ctx); err != nil {
-			ended <- fmt.Errorf("push notices: %w", err)
+		if err := p.sockets.Run(ctx); err != nil { // each was told to come back, and resumes where the event can be read
+			p.log.ErrorContext(ctx, "the sockets have stopped", "cause", err)
+			p.health.stopped.Store("sockets", "has stopped")
 		}
 	})
 	work.Go(func() {
@@ -74,8 +79,32 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 			ended <- fmt.Errorf("run the reactions: %w", err)
 		}
 	})
+	work.Go(func() { p.renew(ctx) })
 	work.Go(func() { p.keepHouse(ctx) })
+	work.Go(func() { p.keepSigning(ctx) })
+	work.Go(func() { p.eraser.run(ctx) })
 	return nil
+}
+
+// keepCaches lets the caches follow the log, past events that this program cannot read: a newer one wrote them.
+//
+// # Why
+//
+// To end the process would take every instance of the older program away at once, for an event that concerns few. To
+// stop listening would let in for as long as their tokens last whoever is signed out from then on. So it goes on, and
+// only what the event itself says is missed: accounts and API tokens are kept for a minute at the most and then read
+// again. Ready names it, so that whoever looks after the program replaces this instance.
+func (p *program) keepCaches(ctx context.Context, after int64) error {
+	for {
+		err := eventstore.Tail(ctx, p.store, after, p.log, p.observe)
+		poison, ok := errors.AsType[*eventstore.PoisonError](err)
+		if !ok {
+			return err
+		}
+		p.log.ErrorContext(ctx, "the caches have passed over an event that this program cannot read", "cause", poison)
+		p.health.stopped.Store("caches", "have passed over an event")
+		after = poison.Position
+	}
 }
 
 // wait answers nil when the program was asked to stop, and what happened when it cannot go on.

@@ -40,6 +40,8 @@ var foreign = []struct {
 	{"PATCH", "/api/v1/api-tokens/{token}", object{"name": "x"}, 404},
 	{"DELETE", "/api/v1/api-tokens/{token}", nil, 404},
 
+	{"GET", "/api/v1/audit/causation/{correlation}", nil, 404},
+
 	// Ids in bodies, and in one's own ticket.
 	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "assigned_to_id": "{user}"}, 422},
 	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "attachments": []any{object{"file_id": "{file}"}}}, 400},
@@ -57,6 +59,8 @@ var foreign = []struct {
 var emptyLists = []string{
 	"/api/v1/tickets?assigned_to_id={user}", "/api/v1/tickets?created_by_id={user}", "/api/v1/tickets?integration_id={user}",
 	"/api/v1/tickets?q=jewels", "/api/v1/tickets?tag=vault", "/api/v1/tickets?department=treasury", "/api/v1/members?after={user}",
+	"/api/v1/members?as_of=2999-01-01T00:00:00Z&after={user}", "/api/v1/tickets?as_of=2999-01-01T00:00:00Z&created_by_id={user}",
+	"/api/v1/audit/events?actor={user}", "/api/v1/audit/events?correlation_id={correlation}",
 }
 
 // Whatever belongs to another organization is not there: its ids lead nowhere, from any position of any route.
@@ -75,7 +79,7 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 
 	before := victim.get("/api/v1/tickets/" + treasure.id() + "/history").raw
 	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
-		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", nobodyID)
+		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", nobodyID, "{correlation}", treasure.header.Get("X-Request-ID"))
 		for _, route := range foreign {
 			if reference == treasure.text("number") && strings.Contains(jsonOf(route.body), "{ticket}") {
 				continue // a number is no id in a body
@@ -129,7 +133,7 @@ func TestEveryRouteWithAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	tried := map[string]bool{"POST /api/v1/invitations/accept/{token}": true} // the token is the secret: see members_test.go
-	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}")
+	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{correlation}", "{correlation_id}")
 	for _, route := range foreign {
 		tried[route.method+" "+names.Replace(route.path)] = true
 	}

@@ -490,5 +490,6 @@ func TestATicketAsItWas(t *testing.T) {
 	ada.colleague("member").do(404, "GET", path+"?version=1", nil)
 	i.founder("bob").do(404, "GET", path+"?version=1", nil)
 	ada.do(204, "DELETE", path, nil)
-	ada.do(404, "GET", path+"?version=1", nil)
+	require.Equal(t, "first", ada.get(path+"?version=1").text("title"), "it was there")
+	ada.do(404, "GET", path+"?version=4", nil)
 }

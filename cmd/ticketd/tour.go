@@ -30,8 +30,7 @@ var errNoDevelopment = errors.New("tokens are minted here only in development; m
 func tokenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "token", Short: "Mint a development token", Args: cobra.NoArgs,
-		Long: `Mint an API token of the development account; of those minted before, the last four go on working.
-With the embedded PostgreSQL, stop the program first: it owns the database. It prints a token of its own when it starts.`,
+		Long: "Mint an API token of the development account; of those minted before, the last four go on working.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withProgram(cmd.Context(), func(ctx context.Context, p *program) error {
 				token, err := p.developmentToken(ctx)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"ticketd/adapters/ws"
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/organization"
 	"ticketd/domain/session"
 	"ticketd/domain/user"
 	"ticketd/eventstore"
@@ -37,10 +40,15 @@ type program struct {
 	store   *eventstore.Postgres
 
 	encryptionKey [32]byte
+	keys          *eventstore.Keyring
+	eraser        *eraser
+	signedLog     *eventstore.SignedLog
 	accounts      commands.Accounts
 	authenticator *auth.Authenticator
 	people        *projections.People
+	tickets       *projections.Tickets
 	idempotency   postgres.Idempotency
+	projections   []projections.Projection
 	runner        *projections.Runner
 	reactions     *message.Router
 	health        reactionHealth
@@ -65,7 +73,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		return nil, err
 	}
 	p.encryptionKey = encryptionKey
-	keys, err := eventstore.NewKeyring(encryptionKey[:], eventstore.PostgresKeys{Pool: p.pool})
+	p.keys, err = eventstore.NewKeyring(encryptionKey[:], eventstore.PostgresKeys{Pool: p.pool})
 	if err != nil {
 		return nil, err
 	}
@@ -78,24 +86,34 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		return nil, err
 	}
 
-	// The read side. Inline tables are written with the events, async ones after the commit.
+	// The read side.
 	tickets, comments := projections.NewTickets(p.pool), projections.NewComments(p.pool)
-	users, apiTokens := projections.NewUsers(p.pool), projections.NewAPITokens(p.pool)
-	inline := []eventstore.Inline{tickets, comments, users, apiTokens}
-	async := []projections.Async{
-		{Name: "ticket_search", Handle: projections.Search},
+	users, apiTokens, retention := projections.NewUsers(p.pool), projections.NewAPITokens(p.pool), projections.NewRetention(p.pool)
+	p.projections = []projections.Projection{
+		// written with the events
+		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), users.Projection(), apiTokens.Projection(), retention.Projection(),
+		// after the commit
+		projections.TicketSearch(),
 	}
-	p.people = projections.NewPeople(p.pool)
+	p.people, p.tickets = projections.NewPeople(p.pool), tickets
 
 	// The memory, and who follows it.
 	counters := metrics.New(p.pool)
-	p.store = eventstore.Open(ctx, p.pool, catalog.Codec, keys, eventstore.Options{Inline: inline, Observe: counters.Append, Log: log})
+	p.store = eventstore.Open(ctx, p.pool, catalog.Codec, p.keys, eventstore.Options{Inline: projections.Inline(p.projections), Observe: counters.Append, Log: log})
 	feed := &eventstore.Feed{Store: p.store, Pool: p.pool, Log: log}
-	p.runner = projections.NewRunner(feed, log, async...)
+	if err := p.openSignedLog(); err != nil {
+		return nil, err
+	}
+	p.runner = projections.NewRunner(feed, log, p.projections...)
 
 	// The write side.
 	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, tokenSecrets, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
+	organizations := commands.NewOrganizations(p.store)
+	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: p.keys}
+	erasures := commands.NewErasures(p.accounts, ticketCommands, organizations, p.keys, p.store,
+		copies{pool: p.pool, store: p.store, feed: feed, idempotency: p.idempotency}, c.keysSettle)
+	p.eraser = newEraser(p.pool, erasures, users, retention, erasedIn(c.DataDir), log)
 	//nolint:contextcheck // a message brings its own context
 	p.reactions, err = newRouter(p.pool, feed, log, &p.health,
 		commands.ReleaseTickets(ticketCommands, tickets, users),
@@ -107,7 +125,6 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	// The world.
 	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
 	p.authenticator = auth.NewAuthenticator(tokens, users, apiTokens, time.Now)
-	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: keys}
 	//nolint:contextcheck // a socket lives longer than the request, or the start, that made it
 	p.sockets = ws.New(
 		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
@@ -117,7 +134,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.http = http.New(
 		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), Version: version},
 		http.Deps{
-			Accounts: p.accounts, Organizations: commands.NewOrganizations(p.store), Tickets: ticketCommands, Log: p.store,
+			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: p.store, SignedLog: p.signedLog,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
 			Authenticator: p.authenticator, Issuer: tokens, Idempotency: p.idempotency, Probes: p,
 			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
@@ -137,14 +154,21 @@ func (p *program) openDatabase(ctx context.Context) error {
 	return err
 }
 
-// connect starts the embedded cluster unless there is a DATABASE_URL.
+// connect starts the embedded cluster unless there is a DATABASE_URL. A tool joins the one that a server runs.
 func (p *program) connect(ctx context.Context) (err error) {
 	url := p.config.DatabaseURL
 	if url == "" {
-		if p.cluster, err = postgres.Start(ctx, p.config.DataDir, p.log); err != nil {
+		p.cluster, err = postgres.Start(ctx, p.config.DataDir, p.log)
+		switch {
+		case err == nil:
+			url = p.cluster.URL()
+		case p.config.tool && errors.Is(err, postgres.ErrInUse):
+			if url, err = postgres.JoinURL(p.config.DataDir); err != nil {
+				return fmt.Errorf("join the running PostgreSQL: %w", err)
+			}
+		default:
 			return fmt.Errorf("start the embedded PostgreSQL: %w", err)
 		}
-		url = p.cluster.URL()
 	}
 	p.pool, err = postgres.Open(ctx, url)
 	return err
@@ -154,8 +178,14 @@ func (p *program) connect(ctx context.Context) (err error) {
 func (p *program) observe(ctx context.Context, events []eventstore.Recorded) error {
 	p.authenticator.Observe(ctx, events)
 	p.people.Observe(ctx, events)
+	p.tickets.Observe(ctx, events)
 	for _, r := range events {
+		if e, ok := r.Event.(eventstore.Eraser); ok { // whoever's key it was, or the stream's
+			p.keys.Forget(cmp.Or(e.Erases(), r.Stream))
+		}
 		switch e := r.Event.(type) {
+		case user.ErasureRequested, organization.RetentionSet:
+			p.eraser.call()
 		case user.Deactivated, user.Removed, user.RoleChanged: // whoever comes back comes with the new rights
 			p.sockets.Expel(domain.UserID{UUID: r.Stream})
 		case user.TokenRevoked:
@@ -180,8 +210,8 @@ func (p *program) Ready(ctx context.Context) map[string]string {
 	for name := range p.runner.Stopped() {
 		missing[name] = "has stopped"
 	}
-	p.health.stopped.Range(func(name, _ any) bool {
-		missing[fmt.Sprint(name)] = "has stopped"
+	p.health.stopped.Range(func(name, what any) bool {
+		missing[fmt.Sprint(name)] = fmt.Sprint(what)
 		return true
 	})
 	if p.draining.Load() {

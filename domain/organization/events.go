@@ -1,7 +1,11 @@
 // Package organization is a tenant: the people who share tickets, and everything that belongs to them.
 package organization
 
-import "ticketd/domain"
+import (
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+)
 
 // Event is a fact about one organization. The JSON of these structs is stored for ever: to change one, add an upcaster
 // in eventstore/catalog, never a second meaning. A field tagged personal:"<field>" is sealed with the key of the person
@@ -32,7 +36,22 @@ type AdminRemoved struct {
 	UserID domain.UserID `json:"user_id"`
 }
 
+// WordsErased says that the name is gone for ever, because who gave it was erased.
+type WordsErased struct {
+	Of domain.UserID `json:"of"`
+}
+
+// Erases answers whose words.
+func (e WordsErased) Erases() uuid.UUID { return e.Of.UUID }
+
+// RetentionSet says after how many days from its closing the words of a ticket are erased; 0 is never.
+type RetentionSet struct {
+	Days int `json:"days"`
+}
+
 func (Founded) isEvent()      {}
 func (Renamed) isEvent()      {}
 func (AdminAdded) isEvent()   {}
 func (AdminRemoved) isEvent() {}
+func (WordsErased) isEvent()  {}
+func (RetentionSet) isEvent() {}

@@ -12,12 +12,17 @@ import (
 // MaxName limits a name, in characters.
 const MaxName = 200
 
+// MaxRetention limits how long words may be kept by rule, in days.
+const MaxRetention = 36500
+
 // State is what Decide needs to know, and nothing more: screens read projections.
 type State struct {
 	Exists    bool
 	Name      string
 	FoundedBy domain.UserID
-	Admins    map[domain.UserID]struct{} // kept here, so that the last one cannot leave
+	Admins    map[domain.UserID]struct{}  // kept here, so that the last one cannot leave
+	Retention int                         // days; 0: for ever
+	Erased    domain.Chain[domain.UserID] // whose words are gone
 }
 
 // Decider is the organization aggregate.
@@ -34,22 +39,33 @@ type Found struct {
 	FoundedBy domain.UserID
 }
 
-// Rename asks for another name.
-type Rename struct {
-	Name string
-	By   domain.Actor
+// Edit asks to change what is present, all of it or nothing.
+type Edit struct {
+	Name      *string
+	Retention *int // days from the closing of a ticket to the erasure of its words; 0 keeps them
+	By        domain.Actor
 }
 
 // AddAdmin notes that a member has become an admin. The member's own aggregate has checked who may decide that.
 type AddAdmin struct{ UserID domain.UserID }
 
-// RemoveAdmin asks whether a member may stop being an admin.
-type RemoveAdmin struct{ UserID domain.UserID }
+// RemoveAdmin asks whether a member may stop being an admin. The last one may only if nobody else is left.
+type RemoveAdmin struct {
+	UserID domain.UserID
+	Alone  bool
+}
+
+// EraseWords notes that the key to a person's words is gone. Only the system sends it.
+type EraseWords struct {
+	Of domain.UserID
+	By domain.Actor
+}
 
 func (Found) isCommand()       {}
-func (Rename) isCommand()      {}
+func (Edit) isCommand()        {}
 func (AddAdmin) isCommand()    {}
 func (RemoveAdmin) isCommand() {}
+func (EraseWords) isCommand()  {}
 
 // The refusals.
 var (
@@ -64,12 +80,14 @@ func Decide(s State, c Command) ([]Event, error) {
 	switch c := c.(type) {
 	case Found:
 		return found(s, c)
-	case Rename:
-		return rename(s, c)
+	case Edit:
+		return edit(s, c)
 	case AddAdmin:
 		return addAdmin(s, c)
 	case RemoveAdmin:
 		return removeAdmin(s, c)
+	case EraseWords:
+		return eraseWords(s, c)
 	default:
 		panic(fmt.Sprintf("organization: unknown command %T", c))
 	}
@@ -88,18 +106,30 @@ func found(s State, c Found) ([]Event, error) {
 	return nil, nil
 }
 
-func rename(s State, c Rename) ([]Event, error) {
+func edit(s State, c Edit) ([]Event, error) {
 	switch {
 	case !s.Exists:
 		return nil, ErrNotFound
 	case !c.By.May(domain.ManageOrg):
 		return nil, domain.ErrForbidden
 	}
-	name, err := checkName(c.Name)
-	if err != nil || name == s.Name {
-		return nil, err
+	var events []Event
+	if c.Name != nil {
+		name, err := checkName(*c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if name != s.Name {
+			events = append(events, Renamed{Name: name, By: c.By.User})
+		}
 	}
-	return []Event{Renamed{Name: name, By: c.By.User}}, nil
+	if c.Retention != nil && *c.Retention != s.Retention {
+		if *c.Retention < 0 || *c.Retention > MaxRetention {
+			return nil, invalid("retention_days", fmt.Sprintf("retention_days must be 1 to %d, or null to keep words for ever.", MaxRetention))
+		}
+		events = append(events, RetentionSet{Days: *c.Retention})
+	}
+	return events, nil
 }
 
 func addAdmin(s State, c AddAdmin) ([]Event, error) {
@@ -120,10 +150,25 @@ func removeAdmin(s State, c RemoveAdmin) ([]Event, error) {
 		return nil, ErrNotFound
 	case !admin:
 		return nil, nil
-	case len(s.Admins) == 1:
+	case len(s.Admins) == 1 && !c.Alone:
 		return nil, ErrLastAdmin
 	}
 	return []Event{AdminRemoved{UserID: c.UserID}}, nil
+}
+
+func eraseWords(s State, c EraseWords) ([]Event, error) {
+	switch {
+	case c.By.Type != domain.BySystem:
+		return nil, domain.ErrForbidden
+	case !s.Exists:
+		return nil, ErrNotFound
+	}
+	for erased := range s.Erased.Backward() {
+		if erased == c.Of {
+			return nil, nil
+		}
+	}
+	return []Event{WordsErased{Of: c.Of}}, nil
 }
 
 // checkName trims a name and answers ErrInvalid if it cannot be one.
@@ -161,6 +206,10 @@ func Evolve(s State, e Event) State {
 	case AdminRemoved:
 		s.Admins = maps.Clone(s.Admins)
 		delete(s.Admins, e.UserID)
+	case RetentionSet:
+		s.Retention = e.Days
+	case WordsErased:
+		s.Erased = s.Erased.And(e.Of)
 	}
 	return s
 }

@@ -31,8 +31,10 @@ func as(role domain.Role) domain.Actor {
 func TestOrganization(t *testing.T) {
 	t.Parallel()
 	found := organization.Found{Name: "  Acme ", FoundedBy: ann}
-	rename := organization.Rename{Name: " Globex\n", By: as(domain.Admin)}
+	rename := organization.Edit{Name: new(" Globex\n"), By: as(domain.Admin)}
 	both := append(acme[:2:2], bobAdmin)
+	year := organization.RetentionSet{Days: 365}
+	ruled := append(acme[:2:2], year)
 	for _, s := range []struct {
 		name    string
 		given   []organization.Event
@@ -46,13 +48,27 @@ func TestOrganization(t *testing.T) {
 		{name: "found without a name", when: organization.Found{Name: " \t", FoundedBy: ann}, refused: organization.ErrInvalid},
 
 		{name: "rename", given: acme, when: rename, then: []organization.Event{organization.Renamed{Name: "Globex", By: ann}}},
-		{name: "rename by the system", given: acme, when: organization.Rename{Name: "Globex", By: domain.System}, then: []organization.Event{organization.Renamed{Name: "Globex"}}},
-		{name: "rename to the same name", given: acme, when: organization.Rename{Name: "Acme ", By: as(domain.Admin)}},
-		{name: "rename to nothing", given: acme, when: organization.Rename{By: as(domain.Admin)}, refused: organization.ErrInvalid},
-		{name: "rename by support", given: acme, when: organization.Rename{Name: "Globex", By: as(domain.Support)}, refused: domain.ErrForbidden},
-		{name: "rename by a member", given: acme, when: organization.Rename{Name: "Globex", By: as(domain.Member)}, refused: domain.ErrForbidden},
-		{name: "rename by an auditor", given: acme, when: organization.Rename{Name: "Globex", By: as(domain.Auditor)}, refused: domain.ErrForbidden},
+		{name: "rename by the system", given: acme, when: organization.Edit{Name: new("Globex"), By: domain.System}, then: []organization.Event{organization.Renamed{Name: "Globex"}}},
+		{name: "rename to the same name", given: acme, when: organization.Edit{Name: new("Acme "), By: as(domain.Admin)}},
+		{name: "rename to nothing", given: acme, when: organization.Edit{Name: new(""), By: as(domain.Admin)}, refused: organization.ErrInvalid},
+		{name: "rename by support", given: acme, when: organization.Edit{Name: new("Globex"), By: as(domain.Support)}, refused: domain.ErrForbidden},
+		{name: "rename by a member", given: acme, when: organization.Edit{Name: new("Globex"), By: as(domain.Member)}, refused: domain.ErrForbidden},
+		{name: "rename by an auditor", given: acme, when: organization.Edit{Name: new("Globex"), By: as(domain.Auditor)}, refused: domain.ErrForbidden},
 		{name: "rename nothing", when: rename, refused: organization.ErrNotFound},
+		{name: "edit nothing", given: acme, when: organization.Edit{By: as(domain.Admin)}},
+
+		{name: "keep words for a year", given: acme, when: organization.Edit{Retention: new(365), By: as(domain.Admin)}, then: []organization.Event{year}},
+		{name: "keep words for a year again", given: ruled, when: organization.Edit{Retention: new(365), By: as(domain.Admin)}},
+		{name: "keep words for ever", given: ruled, when: organization.Edit{Retention: new(0), By: as(domain.Admin)}, then: []organization.Event{organization.RetentionSet{}}},
+		{name: "rename and keep words for a year", given: acme, when: organization.Edit{Name: new("Globex"), Retention: new(365), By: as(domain.Admin)}, then: []organization.Event{organization.Renamed{Name: "Globex", By: ann}, year}},
+		{name: "keep words for less than nothing", given: acme, when: organization.Edit{Retention: new(-1), By: as(domain.Admin)}, refused: organization.ErrInvalid},
+		{name: "keep words for too long", given: acme, when: organization.Edit{Retention: new(organization.MaxRetention + 1), By: as(domain.Admin)}, refused: organization.ErrInvalid},
+		{name: "a rule by support", given: acme, when: organization.Edit{Retention: new(1), By: as(domain.Support)}, refused: domain.ErrForbidden},
+
+		{name: "erase words", given: acme, when: organization.EraseWords{Of: ann, By: domain.System}, then: []organization.Event{organization.WordsErased{Of: ann}}},
+		{name: "erase words again", given: append(acme[:2:2], organization.WordsErased{Of: bob}, organization.WordsErased{Of: ann}), when: organization.EraseWords{Of: bob, By: domain.System}},
+		{name: "erase words of nothing", when: organization.EraseWords{Of: ann, By: domain.System}, refused: organization.ErrNotFound},
+		{name: "erase words as an admin", given: acme, when: organization.EraseWords{Of: ann, By: as(domain.Admin)}, refused: domain.ErrForbidden},
 
 		{name: "add an admin", given: acme, when: organization.AddAdmin{UserID: bob}, then: []organization.Event{bobAdmin}},
 		{name: "add an admin again", given: acme, when: organization.AddAdmin{UserID: ann}},
@@ -61,6 +77,7 @@ func TestOrganization(t *testing.T) {
 		{name: "remove an admin", given: both, when: organization.RemoveAdmin{UserID: ann}, then: []organization.Event{organization.AdminRemoved{UserID: ann}}},
 		{name: "remove somebody who is no admin", given: acme, when: organization.RemoveAdmin{UserID: bob}},
 		{name: "remove the last admin", given: acme, when: organization.RemoveAdmin{UserID: ann}, refused: organization.ErrLastAdmin},
+		{name: "remove the last admin, who is alone", given: acme, when: organization.RemoveAdmin{UserID: ann, Alone: true}, then: []organization.Event{organization.AdminRemoved{UserID: ann}}},
 		{name: "remove the last of two admins", given: append(both[:3:3], organization.AdminRemoved{UserID: ann}), when: organization.RemoveAdmin{UserID: bob}, refused: organization.ErrLastAdmin},
 		{name: "remove an admin from nothing", when: organization.RemoveAdmin{UserID: ann}, refused: organization.ErrNotFound},
 	} {
@@ -128,10 +145,14 @@ func commands() *rapid.Generator[organization.Command] {
 			return organization.Found{Name: names.Draw(t, "name"), FoundedBy: users.Draw(t, "founder")}
 		}),
 		rapid.Custom(func(t *rapid.T) organization.Command {
-			return organization.Rename{Name: names.Draw(t, "name"), By: as(rapid.SampledFrom(domain.Roles).Draw(t, "role"))}
+			return organization.Edit{
+				Name: rapid.Ptr(names, true).Draw(t, "name"), Retention: rapid.Ptr(rapid.IntRange(-1, 3), true).Draw(t, "days"),
+				By: as(rapid.SampledFrom(domain.Roles).Draw(t, "role")),
+			}
 		}),
 		rapid.Map(users, func(u domain.UserID) organization.Command { return organization.AddAdmin{UserID: u} }),
 		rapid.Map(users, func(u domain.UserID) organization.Command { return organization.RemoveAdmin{UserID: u} }),
+		rapid.Map(users, func(u domain.UserID) organization.Command { return organization.EraseWords{Of: u, By: domain.System} }),
 	)
 }
 

@@ -94,6 +94,14 @@ type Detached struct {
 // Deleted hides a ticket. Its history stays.
 type Deleted struct{}
 
+// WordsErased says that what a person wrote in the ticket is gone for ever; without a person, what everybody wrote.
+type WordsErased struct {
+	Of domain.UserID `json:"of,omitzero"`
+}
+
+// Erases answers whose words: the zero id is everybody's.
+func (e WordsErased) Erases() uuid.UUID { return e.Of.UUID }
+
 // Attachment is a reference from a ticket or a comment to an upload.
 type Attachment struct {
 	FileID domain.FileID `json:"file_id"`
@@ -109,3 +117,4 @@ func (Commented) isEvent()     {}
 func (Attached) isEvent()      {}
 func (Detached) isEvent()      {}
 func (Deleted) isEvent()       {}
+func (WordsErased) isEvent()   {}

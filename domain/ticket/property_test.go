@@ -79,6 +79,9 @@ func commands() *rapid.Generator[ticket.Command] {
 			return ticket.Detach{FileID: file(rapid.ByteRange(1, 4).Draw(t, "file")).FileID, By: actors.Draw(t, "by")}
 		}),
 		rapid.Map(actors, func(by domain.Actor) ticket.Command { return ticket.Delete{By: by} }),
+		rapid.Custom(func(t *rapid.T) ticket.Command {
+			return ticket.EraseWords{Of: users.Draw(t, "of"), By: actors.Draw(t, "by")}
+		}),
 	)
 }
 

@@ -19,7 +19,8 @@ type State struct {
 	CreatedBy         domain.UserID
 	Assignee          domain.UserID
 	Attachments       []Attachment
-	Comments          domain.Chain[Commenter] // who wrote which
+	Comments          domain.Chain[Commenter]     // who wrote which
+	Erased            domain.Chain[domain.UserID] // whose words are gone; the zero id: everybody's
 }
 
 // Commenter says who wrote a comment.
@@ -113,6 +114,13 @@ type Detach struct {
 // Delete hides the ticket.
 type Delete struct{ By domain.Actor }
 
+// EraseWords notes that the key to a person's words is gone, or with the zero id that to everybody's. Only the system
+// sends it, after it has deleted the key.
+type EraseWords struct {
+	Of domain.UserID
+	By domain.Actor
+}
+
 func (OpenTicket) isCommand()   {}
 func (Edit) isCommand()         {}
 func (ChangeStatus) isCommand() {}
@@ -122,6 +130,7 @@ func (AddComment) isCommand()   {}
 func (Attach) isCommand()       {}
 func (Detach) isCommand()       {}
 func (Delete) isCommand()       {}
+func (EraseWords) isCommand()   {}
 
 // The refusals.
 var (
@@ -129,6 +138,7 @@ var (
 	ErrNotFound     = &domain.Error{Kind: domain.NotFound, Code: "ticket_not_found", Message: "There is no such ticket."}
 	ErrTransition   = &domain.Error{Kind: domain.Conflict, Code: "illegal_transition", Message: "The ticket cannot move to this status."}
 	ErrCommentTaken = &domain.Error{Kind: domain.Conflict, Code: "comment_exists", Message: "There is another comment with this id."}
+	ErrErased       = &domain.Error{Kind: domain.Conflict, Code: "ticket_erased", Message: "The words of this ticket were erased; it can only be deleted."}
 	ErrInvalid      = &domain.Error{Kind: domain.Invalid, Code: "ticket_invalid", Message: "The ticket is not valid."}
 )
 
@@ -165,6 +175,8 @@ func Decide(s State, c Command) ([]Event, error) {
 		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return detach(s, c.FileID), nil })
 	case Delete:
 		return remove(s, c)
+	case EraseWords:
+		return eraseWords(s, c)
 	default:
 		panic(fmt.Sprintf("ticket: unknown command %T", c))
 	}
@@ -182,6 +194,8 @@ func decideOn(s State, by domain.Actor, p domain.Permission, rule func() ([]Even
 		return nil, ErrNotFound
 	case !by.May(p, s.CreatedBy, s.Assignee):
 		return nil, domain.ErrForbidden
+	case s.wordsErased(domain.UserID{}) && p != domain.DeleteTickets:
+		return nil, ErrErased
 	}
 	return rule()
 }
@@ -236,7 +250,7 @@ func edit(s State, c Edit) ([]Event, error) {
 		}
 		var events []Event
 		if changed != (Changes{}) {
-			events = append(events, changed.event(s.CreatedBy))
+			events = append(events, changed.event(s.wordsOwner(c.By)))
 		}
 		if c.Status != nil || c.ResolutionSummary != nil {
 			if !c.By.May(domain.ChangeStatus, s.CreatedBy, s.Assignee) {
@@ -358,6 +372,37 @@ func remove(s State, c Delete) ([]Event, error) {
 	return decideOn(s, c.By, domain.DeleteTickets, func() ([]Event, error) { return []Event{Deleted{}}, nil })
 }
 
+func eraseWords(s State, c EraseWords) ([]Event, error) {
+	switch {
+	case c.By.Type != domain.BySystem:
+		return nil, domain.ErrForbidden
+	case !s.Exists:
+		return nil, ErrNotFound
+	case s.wordsErased(c.Of):
+		return nil, nil
+	}
+	return []Event{WordsErased{Of: c.Of}}, nil
+}
+
+// wordsErased reports whether a person's words are gone; for the zero id, whether everybody's are.
+func (s State) wordsErased(of domain.UserID) bool {
+	for erased := range s.Erased.Backward() {
+		if erased.IsZero() || erased == of {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOwner answers whose the title and the description are: the creator's, or after they were erased that of whoever
+// writes them anew.
+func (s State) wordsOwner(by domain.Actor) domain.UserID {
+	if s.wordsErased(s.CreatedBy) {
+		return by.User
+	}
+	return s.CreatedBy
+}
+
 // fresh lists the attachments that are not there yet: duplicates dropped, order kept.
 func fresh(present, wanted []Attachment) []Attachment {
 	seen := make(map[domain.FileID]bool, len(present)+len(wanted))
@@ -402,6 +447,8 @@ func Evolve(s State, e Event) State {
 		s.Attachments = Without(s.Attachments, e.FileID)
 	case Deleted:
 		s.Deleted = true
+	case WordsErased:
+		s.Erased = s.Erased.And(e.Of)
 	}
 	return s
 }

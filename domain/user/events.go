@@ -74,6 +74,22 @@ type Reactivated struct{}
 // Removed ends a membership, or withdraws an invitation, for good.
 type Removed struct{}
 
+// ErasureRequested asks that whatever is known of the person be forgotten. It comes after Removed.
+type ErasureRequested struct {
+	By domain.UserID `json:"by,omitzero"`
+	Of domain.UserID `json:"of"`
+}
+
+// Erases answers whose words are gone in this stream.
+func (e ErasureRequested) Erases() uuid.UUID { return e.Of.UUID }
+
+// Erased says that nothing of the person can be read any more, and where their words were.
+type Erased struct {
+	Tickets       int `json:"tickets"`       // whose words were theirs, in part
+	Organizations int `json:"organizations"` // whose name they had given
+	Answers       int `json:"answers"`       // kept for repeated requests
+}
+
 // TokenCreated gives a person's programs a way to sign in.
 type TokenCreated struct {
 	UserID    domain.UserID `json:"user_id"`
@@ -95,15 +111,17 @@ type TokenRevoked struct {
 	TokenID uuid.UUID `json:"token_id"`
 }
 
-func (Registered) isEvent()      {}
-func (Invited) isEvent()         {}
-func (Joined) isEvent()          {}
-func (ProfileChanged) isEvent()  {}
-func (PasswordChanged) isEvent() {}
-func (RoleChanged) isEvent()     {}
-func (Deactivated) isEvent()     {}
-func (Reactivated) isEvent()     {}
-func (Removed) isEvent()         {}
-func (TokenCreated) isEvent()    {}
-func (TokenRenamed) isEvent()    {}
-func (TokenRevoked) isEvent()    {}
+func (Registered) isEvent()       {}
+func (Invited) isEvent()          {}
+func (Joined) isEvent()           {}
+func (ProfileChanged) isEvent()   {}
+func (PasswordChanged) isEvent()  {}
+func (RoleChanged) isEvent()      {}
+func (Deactivated) isEvent()      {}
+func (Reactivated) isEvent()      {}
+func (Removed) isEvent()          {}
+func (ErasureRequested) isEvent() {}
+func (Erased) isEvent()           {}
+func (TokenCreated) isEvent()     {}
+func (TokenRenamed) isEvent()     {}
+func (TokenRevoked) isEvent()     {}

@@ -59,6 +59,8 @@ func commands() *rapid.Generator[user.Command] {
 		rapid.Map(actors, func(by domain.Actor) user.Command { return user.Deactivate{By: by} }),
 		rapid.Map(actors, func(by domain.Actor) user.Command { return user.Reactivate{By: by} }),
 		rapid.Map(actors, func(by domain.Actor) user.Command { return user.Remove{By: by} }),
+		rapid.Map(actors, func(by domain.Actor) user.Command { return user.Erase{By: by} }),
+		rapid.Map(actors, func(by domain.Actor) user.Command { return user.FinishErasure{Report: user.Erased{Tickets: 1}, By: by} }),
 		rapid.Custom(func(t *rapid.T) user.Command {
 			return user.CreateToken{
 				TokenID: tokenIDs.Draw(t, "id"), Name: texts.Draw(t, "name"), Hash: hashes.Draw(t, "hash"),

@@ -19,6 +19,7 @@ type State struct {
 	Role         domain.Role
 	Invitation   Invitation // as it was sent; good only while the status is invited
 	Tokens       []Token    // in the order they were made, revoked ones too
+	Erasure      Erasure
 }
 
 // Decider is the user aggregate.
@@ -88,6 +89,15 @@ type Reactivate struct{ By domain.Actor }
 // Remove ends the membership, or withdraws the invitation.
 type Remove struct{ By domain.Actor }
 
+// Erase ends the membership and asks that whatever is known of the person be forgotten.
+type Erase struct{ By domain.Actor }
+
+// FinishErasure notes that nothing of the person can be read any more. Only the system sends it, when that is so.
+type FinishErasure struct {
+	Report Erased
+	By     domain.Actor
+}
+
 // CreateToken asks for a way to sign in for the person's programs.
 type CreateToken struct {
 	TokenID   uuid.UUID
@@ -120,6 +130,8 @@ func (ChangeRole) isCommand()     {}
 func (Deactivate) isCommand()     {}
 func (Reactivate) isCommand()     {}
 func (Remove) isCommand()         {}
+func (Erase) isCommand()          {}
+func (FinishErasure) isCommand()  {}
 func (CreateToken) isCommand()    {}
 func (RenameToken) isCommand()    {}
 func (RevokeToken) isCommand()    {}
@@ -158,6 +170,10 @@ func Decide(s State, c Command) ([]Event, error) {
 		return manage(s, c.By, func() ([]Event, error) { return toggle(s, StatusInactive, Reactivated{}) })
 	case Remove:
 		return remove(s, c)
+	case Erase:
+		return erase(s, c)
+	case FinishErasure:
+		return finishErasure(s, c)
 	case CreateToken:
 		return ownTokens(s, c.By, func() ([]Event, error) { return createToken(s, c) })
 	case RenameToken:
@@ -312,6 +328,33 @@ func remove(s State, c Remove) ([]Event, error) {
 	return manage(s, c.By, func() ([]Event, error) { return []Event{Removed{}}, nil })
 }
 
+func erase(s State, c Erase) ([]Event, error) {
+	requested := ErasureRequested{By: c.By.User, Of: s.UserID}
+	switch {
+	case s.Status == "":
+		return nil, ErrNotFound
+	case !c.By.May(domain.ErasePeople):
+		return nil, domain.ErrForbidden
+	case s.Erasure != "":
+		return nil, nil
+	case s.Status == StatusRemoved:
+		return []Event{requested}, nil
+	}
+	return []Event{Removed{}, requested}, nil
+}
+
+func finishErasure(s State, c FinishErasure) ([]Event, error) {
+	switch {
+	case c.By.Type != domain.BySystem:
+		return nil, domain.ErrForbidden
+	case s.Erasure == "":
+		return nil, ErrNotFound
+	case s.Erasure == ErasureComplete:
+		return nil, nil
+	}
+	return []Event{c.Report}, nil
+}
+
 // Evolve applies one fact. It never fails and never decides.
 func Evolve(s State, e Event) State {
 	switch e := e.(type) {
@@ -335,6 +378,10 @@ func Evolve(s State, e Event) State {
 		s.Status = StatusActive
 	case Removed:
 		s.Status, s.Tokens = StatusRemoved, nil
+	case ErasureRequested:
+		s.Erasure = ErasurePending
+	case Erased:
+		s.Erasure = ErasureComplete
 	case TokenCreated:
 		created := Token{ID: e.TokenID, Name: e.Name, Hash: e.Hash, ExpiresAt: e.ExpiresAt}
 		s.Tokens = append(slices.Clip(s.Tokens), created)

@@ -27,6 +27,15 @@ func (s Status) Present() bool {
 	return false
 }
 
+// Erasure is how far a person has been forgotten. The zero Erasure is nobody asked.
+type Erasure string
+
+// The states of an erasure.
+const (
+	ErasurePending  Erasure = "requested"
+	ErasureComplete Erasure = "complete"
+)
+
 // Invitation is what an invited person presents to join.
 type Invitation struct {
 	TokenHash string

@@ -10,4 +10,6 @@ var organizationEvents = []eventstore.Entry{
 	eventstore.Type[organization.Renamed]("organization.renamed"),
 	eventstore.Type[organization.AdminAdded]("organization.admin_added"),
 	eventstore.Type[organization.AdminRemoved]("organization.admin_removed"),
+	eventstore.Type[organization.WordsErased]("organization.words_erased"),
+	eventstore.Type[organization.RetentionSet]("organization.retention_set"),
 }

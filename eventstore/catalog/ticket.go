@@ -5,7 +5,8 @@ import (
 	"ticketd/eventstore"
 )
 
-var ticketEvents = []eventstore.Entry{
+// A ticket has a key of its own, so that a retention rule can erase its words.
+var ticketEvents = eventstore.WithOwnKeys(
 	eventstore.Type[ticket.Opened]("ticket.opened"),
 	eventstore.Type[ticket.Edited]("ticket.edited"),
 	eventstore.Type[ticket.StatusChanged]("ticket.status_changed"),
@@ -16,4 +17,5 @@ var ticketEvents = []eventstore.Entry{
 	eventstore.Type[ticket.Attached]("ticket.attached"),
 	eventstore.Type[ticket.Detached]("ticket.detached"),
 	eventstore.Type[ticket.Deleted]("ticket.deleted"),
-}
+	eventstore.Type[ticket.WordsErased]("ticket.words_erased"),
+)

@@ -15,6 +15,8 @@ var userEvents = []eventstore.Entry{
 	eventstore.Type[user.Deactivated]("user.deactivated"),
 	eventstore.Type[user.Reactivated]("user.reactivated"),
 	eventstore.Type[user.Removed]("user.removed"),
+	eventstore.Type[user.ErasureRequested]("user.erasure_requested"),
+	eventstore.Type[user.Erased]("user.erased"),
 	eventstore.Type[user.TokenCreated]("user.token_created"),
 	eventstore.Type[user.TokenRenamed]("user.token_renamed"),
 	eventstore.Type[user.TokenRevoked]("user.token_revoked"),

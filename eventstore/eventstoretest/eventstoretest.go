@@ -29,8 +29,8 @@ type Store interface {
 	// Rows answers what is stored, byte for byte, in position order.
 	Rows(tb testing.TB) []Row
 
-	// Erase deletes a person's key, and makes the store forget it.
-	Erase(tb testing.TB, person uuid.UUID)
+	// Erase deletes the key of a person or of a stream.
+	Erase(tb testing.TB, org, subject uuid.UUID)
 }
 
 // Row is an event as it is stored.
@@ -65,6 +65,11 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"times are in UTC and microseconds":                      times,
 		"personal fields come back and are not stored":           sealed,
 		"an erased person's words read as erased":                erased,
+		"nobody writes for an erased person":                     erasedWriter,
+		"words go with the key of their stream":                  ownKey,
+		"nobody writes in a stream whose key is erased":          erasedStream,
+		"a stream that lost its race leaves no key":              lostRace,
+		"a fact erases words whatever keys there are":            eraser,
 		"words of nobody are not sealed":                         nobody,
 		"the chain can be computed from the stored bytes":        chain,
 		"a query restricts by each of its fields":                queries,
@@ -340,7 +345,7 @@ func erased(t *testing.T, s Store) {
 	stream := appendTo(t, s, fresh(), said(anna), said(ben), said(anna))
 	before := s.Rows(t)
 	load(t, s, org, stream.ID) // the keys are cached now
-	s.Erase(t, anna)
+	s.Erase(t, org, anna)
 	gone, goneFields := eventstore.Erased, map[string]any{eventstore.Erased: true}
 	want := Said{Person: anna, Text: gone, Maybe: &gone, Fields: goneFields, MaybeFields: &goneFields}
 	for range 2 {

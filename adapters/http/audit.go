@@ -1,0 +1,295 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	nethttp "net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/danielgtaylor/huma/v2/negotiation"
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+	"ticketd/eventstore"
+	"ticketd/eventstore/catalog"
+	"ticketd/projections"
+)
+
+const ndjson = "application/x-ndjson"
+
+func (s *Server) auditRoutes() {
+	schemas := s.OpenAPI().Components.Schemas
+	register(s, op("audit-events", nethttp.MethodGet, "/api/v1/audit/events", "The organization's log, oldest first", tagAudit, described(auditManual), answersAs(map[string]*huma.MediaType{
+		"application/json": {Schema: schemas.Schema(reflect.TypeFor[[]AuditEvent](), true, "AuditEvents")},
+		ndjson:             {Schema: schemas.Schema(reflect.TypeFor[AuditEvent](), true, "AuditEvent")},
+	})), s.auditEvents)
+	register(s, op("audit-causation", nethttp.MethodGet, "/api/v1/audit/causation/{correlation_id}", "What a request caused, also through reactions", tagAudit, errs(404)), s.causation)
+}
+
+const auditManual = "Everything that happened in the organization, internal comments included. What people sign in with, and the preferences " +
+	"they keep to themselves, stand there as " + withheld + ".\n\nWith `Accept: " + ndjson + "` the answer is a stream of one event a line, up to the " +
+	"position in X-Event-Position, which was the log's end when the stream began; limit does not count there. A stream that cannot go on is cut " +
+	"off without a proper end, so that nobody takes it for whole; after, with the last position that came, goes on from there."
+
+// AuditEvent is one event of the log.
+type AuditEvent struct {
+	Position      int64      `json:"position" doc:"In the whole log; rises with time, with gaps."`
+	Stream        uuid.UUID  `json:"stream" format:"uuid" doc:"What it happened to: the id of the ticket, the user and so on."`
+	Version       int        `json:"version" doc:"Of the stream after this event."`
+	Type          string     `json:"type" example:"ticket.status_changed"`
+	OccurredAt    Timestamp  `json:"occurred_at"`
+	Actor         AuditActor `json:"actor"`
+	Command       string     `json:"command" doc:"What was asked for."`
+	Data          any        `json:"data" doc:"The event itself."`
+	CorrelationID string     `json:"correlation_id" doc:"The X-Request-ID of the request everything started with."`
+	CausationID   string     `json:"causation_id" doc:"The request, or the position of the event that was reacted to."`
+	Hash          string     `json:"hash" doc:"SHA-256 over this event and, through the one before it, all earlier ones of the stream."`
+}
+
+// AuditActor is who caused an event, and with whose rights.
+type AuditActor struct {
+	HistoryActor
+	User *uuid.UUID `json:"user" format:"uuid" doc:"The person on whose behalf an API token, an agent or an integration acted; null when nobody else is behind it."`
+}
+
+type auditEventsInput struct {
+	Accept        string   `header:"Accept" hidden:"true"`
+	Stream        []string `query:"stream,explode" doc:"Ids of tickets, users and so on; repeat, or separate with commas."`
+	Type          []string `query:"type,explode" doc:"Like ticket.opened; repeat, or separate with commas." example:"ticket.opened"`
+	Actor         string   `query:"actor" format:"uuid" doc:"Who acted, or on whose behalf."`
+	CorrelationID string   `query:"correlation_id" maxLength:"128" doc:"What one request caused."`
+	Since         string   `query:"since" format:"date-time" doc:"Recorded at this moment or later."`
+	Until         string   `query:"until" format:"date-time" doc:"Recorded at this moment or earlier."`
+	After         int64    `query:"after" minimum:"0" doc:"Events after this position."`
+	Limit         int      `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+
+	url url.URL
+}
+
+// Resolve implements huma.Resolver: the Link header needs the address as it was asked for.
+func (in *auditEventsInput) Resolve(c huma.Context) []error {
+	in.url = c.URL()
+	return nil
+}
+
+type auditEventsAnswer struct {
+	ContentType   string   `header:"Content-Type" hidden:"true"`
+	Link          string   `header:"Link" doc:"rel=next, while there is more: of JSON pages."`
+	EventPosition Position `header:"X-Event-Position" doc:"Where the stream ends: of NDJSON."`
+	Body          func(huma.Context)
+}
+
+func (s *Server) auditEvents(ctx context.Context, in *auditEventsInput) (*auditEventsAnswer, error) {
+	if !callerOf(ctx).Can(domain.ReadAudit) {
+		return nil, domain.ErrForbidden
+	}
+	q, err := in.query(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if negotiation.SelectQValueFast(in.Accept, []string{"application/json", ndjson}) == ndjson {
+		return s.streamAuditEvents(ctx, q)
+	}
+	q.Limit = in.Limit + 1 // one more tells whether there is a next page
+	events, err := s.Events.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	more := len(events) > in.Limit
+	page, err := s.renderAudit(ctx, events[:min(in.Limit, len(events))])
+	if err != nil {
+		return nil, err
+	}
+	answer := &auditEventsAnswer{ContentType: "application/json", Body: func(c huma.Context) {
+		_ = s.api.Marshal(c.BodyWriter(), "application/json", page) // the client has gone if this does not arrive
+	}}
+	if more {
+		answer.Link = in.next(page[len(page)-1].Position)
+	}
+	return answer, nil
+}
+
+// next answers the Link header of the page after a position.
+func (in *auditEventsInput) next(position int64) string {
+	q := in.url.Query()
+	q.Set("after", strconv.FormatInt(position, 10))
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, in.url.Path, q.Encode())
+}
+
+// query answers what to ask the log for.
+func (in *auditEventsInput) query(ctx context.Context) (eventstore.Query, error) {
+	q := eventstore.Query{After: in.After, Org: callerOf(ctx).Org.UUID, Actor: parsed(in.Actor), Correlation: in.CorrelationID}
+	var err error
+	if q.Types, err = oneOf(ctx, "type", in.Type, catalog.Codec.Names()); err != nil {
+		return q, err
+	}
+	for _, text := range split(in.Stream) {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return q, in.invalid(ctx, "stream", "must be an id, like those of tickets and users")
+		}
+		q.Streams = append(q.Streams, id)
+	}
+	if in.Actor != "" && q.Actor == uuid.Nil {
+		return q, in.invalid(ctx, "actor", "must be the id of somebody")
+	}
+	if !domain.Storable(in.CorrelationID) {
+		return q, in.invalid(ctx, "correlation_id", "holds characters that are not text")
+	}
+	if q.Since, err = moment(ctx, "since", in.Since); err != nil {
+		return q, err
+	}
+	q.Until, err = moment(ctx, "until", in.Until)
+	return q, err
+}
+
+func (*auditEventsInput) invalid(ctx context.Context, name, why string) error {
+	return newProblem(ctx, nethttp.StatusUnprocessableEntity, "", name+" "+why+".", ProblemField{Location: "query." + name, Message: why})
+}
+
+// errEnding cuts a stream off.
+var errEnding = errors.New("the program stops")
+
+const (
+	streamPage = 500         // events read, named and written at a time: the memory that a stream takes
+	pageTime   = time.Minute // for a client to take a page; one that takes nothing holds nothing up for ever
+)
+
+// streamAuditEvents answers every event that q selects up to the log's end, one a line.
+//
+// # Why
+//
+// A stream has no time to be done in, as other requests have: a long log over a thin line takes as long as it takes. Each
+// of its pages has.
+func (s *Server) streamAuditEvents(ctx context.Context, q eventstore.Query) (*auditEventsAnswer, error) {
+	head, err := s.Events.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Upto, q.Limit = head, streamPage
+	first, err := s.auditPage(ctx, q) // a log that cannot be read at all is answered as a problem
+	if err != nil {
+		return nil, err
+	}
+	return &auditEventsAnswer{ContentType: ndjson, EventPosition: positionAt(head), Body: func(c huma.Context) {
+		ctx := context.WithoutCancel(ctx)
+		if err := s.writeAudit(ctx, c, q, first); err != nil {
+			s.Logger.WarnContext(ctx, "a stream of the log was cut off", "cause", err, "request_id", requestID(ctx))
+			panic(nethttp.ErrAbortHandler) // the client must see that it is not whole
+		}
+	}}, nil
+}
+
+func (s *Server) writeAudit(ctx context.Context, c huma.Context, q eventstore.Query, page []AuditEvent) error {
+	c.SetStatus(nethttp.StatusOK)
+	w := bufio.NewWriterSize(c.BodyWriter(), 64<<10)
+	line := json.NewEncoder(w)
+	line.SetEscapeHTML(false)
+	connection := nethttp.NewResponseController(humaecho.Unwrap(c).Response().Writer) // echo's own would not tell that a flush went wrong
+	written := make(chan struct{})
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer close(written)
+	watch.Go(func() {
+		select {
+		case <-s.ending:
+			_ = connection.SetWriteDeadline(time.Now()) // whoever waits for a slow client waits no longer
+		case <-written:
+		}
+	})
+	for {
+		if err := connection.SetWriteDeadline(time.Now().Add(pageTime)); err != nil {
+			return err
+		}
+		select {
+		case <-s.ending:
+			return errEnding
+		default:
+		}
+		for _, event := range page {
+			if err := line.Encode(event); err != nil {
+				return err
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if err := connection.Flush(); err != nil {
+			return err
+		}
+		if len(page) < streamPage {
+			return connection.SetWriteDeadline(time.Time{}) // the connection lives on
+		}
+		q.After = page[len(page)-1].Position
+		var err error
+		if page, err = s.auditPage(ctx, q); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Server) auditPage(ctx context.Context, q eventstore.Query) ([]AuditEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxTime)
+	defer cancel()
+	events, err := s.Events.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.renderAudit(ctx, events)
+}
+
+func (s *Server) renderAudit(ctx context.Context, events []eventstore.Recorded) ([]AuditEvent, error) {
+	people, err := s.People.Names(ctx, callerOf(ctx).Org, actorsOf(events))
+	if err != nil {
+		return nil, err
+	}
+	page := make([]AuditEvent, len(events))
+	for i, r := range events {
+		page[i] = renderAuditEvent(r, people)
+	}
+	return page, nil
+}
+
+func renderAuditEvent(r eventstore.Recorded, people map[domain.UserID]projections.Person) AuditEvent {
+	actor := AuditActor{HistoryActor: renderActor(r.Metadata.Actor, people)}
+	if r.Metadata.Actor.User != uuid.Nil {
+		actor.User = &r.Metadata.Actor.User
+	}
+	return AuditEvent{
+		Position: r.Position, Stream: r.Stream, Version: r.Version, Type: r.Type, OccurredAt: Timestamp(r.At), Actor: actor,
+		Command: r.Metadata.Command, Data: auditData(r), CorrelationID: r.Metadata.CorrelationID, CausationID: r.Metadata.CausationID, Hash: r.Hash.String(),
+	}
+}
+
+const withheld = "[withheld]"
+
+// withheldFields are what nobody is shown of accounts: what people sign in with, be it hashed, and what they keep to
+// themselves.
+var withheldFields = []string{"password_hash", "token_hash", "hash", "preferences"}
+
+// auditData is an event as the audit log shows it.
+func auditData(r eventstore.Recorded) any {
+	if category := r.Category(); category != "user" && category != "session" {
+		return r.Event
+	}
+	text, err := json.Marshal(r.Event)
+	var fields map[string]any
+	if err != nil || json.Unmarshal(text, &fields) != nil { // cannot be: it came from JSON
+		return withheld
+	}
+	for _, name := range withheldFields {
+		if _, there := fields[name]; there {
+			fields[name] = withheld
+		}
+	}
+	return fields
+}

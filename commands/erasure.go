@@ -1,0 +1,146 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketd/domain"
+	"ticketd/domain/organization"
+	"ticketd/domain/ticket"
+	"ticketd/domain/user"
+	"ticketd/eventstore"
+)
+
+// Keys deletes what makes words readable.
+type Keys interface {
+	// Erase deletes the key of a person, or of a stream, for ever. It may be asked twice.
+	Erase(ctx context.Context, org, subject uuid.UUID) error
+}
+
+// Words finds the streams that hold what somebody wrote.
+type Words interface {
+	WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventstore.Wording, error)
+}
+
+// Copies are the places outside the log and its tables where somebody's words may lie.
+type Copies interface {
+	// Scrub empties them, and answers how many answers to repeated requests it dropped. It is asked when all events of
+	// the erasure are appended, and may be asked twice.
+	Scrub(ctx context.Context, org domain.OrgID) (answers int, err error)
+}
+
+// Erasures makes people, and the words of tickets, unreadable for ever.
+//
+// # Why
+//
+// What somebody wrote is sealed in the log with their key, so deleting the key erases it there without changing an
+// event. The tables hold it readable. So each stream with such words is told of the erasure by a fact of its own: the
+// append of that fact writes the rows anew, a change that was decided on the words conflicts with it, a rebuild meets it,
+// sockets and search hear of it, and its history tells the auditor. Nothing else has to know where words lie.
+type Erasures struct {
+	accounts      Accounts
+	tickets       Tickets
+	organizations Organizations
+	keys          Keys
+	words         Words
+	copies        Copies
+	settled       time.Duration
+}
+
+// NewErasures ties erasing to the aggregates, and to what lies outside them. settled is how long after its deletion
+// nobody can have a key any more.
+func NewErasures(a Accounts, t Tickets, o Organizations, k Keys, w Words, c Copies, settled time.Duration) Erasures {
+	return Erasures{accounts: a, tickets: t, organizations: o, keys: k, words: w, copies: c, settled: settled}
+}
+
+// Request ends a person's membership and asks for their erasure; Finish does it. alone says that nobody else is left in
+// the organization. Errors: domain.ErrForbidden, user.ErrNotFound, organization.ErrLastAdmin, ErrBusy.
+func (e Erasures) Request(ctx context.Context, r Request, id domain.UserID, alone bool) (eventstore.Stream, error) {
+	return e.accounts.changeIn(ctx, r, id, alone, user.Erase{By: r.By})
+}
+
+// Progress hears how many of a person's streams are done.
+type Progress func(done, total int)
+
+// Finish does what Request asked for, in steps that may each be repeated: whatever goes wrong, Finish is called again.
+func (e Erasures) Finish(ctx context.Context, org domain.OrgID, id domain.UserID, progress Progress) error {
+	stream, err := e.accounts.users.load(ctx, org, id.UUID)
+	if err != nil {
+		return err
+	}
+	state := e.accounts.users.Fold(stream)
+	if state.Erasure != user.ErasurePending {
+		return nil
+	}
+	r := because(stream.Events[stream.Version()-1])
+	if err := e.keys.Erase(ctx, org.UUID, id.UUID); err != nil {
+		return err
+	}
+	if _, err := e.eraseWords(ctx, r, id, progress); err != nil {
+		return err
+	}
+	// Whoever had the key yet may have written meanwhile; now nobody has.
+	if err := rest(ctx, e.settled); err != nil {
+		return err
+	}
+	report, err := e.eraseWords(ctx, r, id, progress)
+	if err != nil {
+		return err
+	}
+	if report.Answers, err = e.copies.Scrub(ctx, org); err != nil {
+		return fmt.Errorf("scrub copies: %w", err)
+	}
+	_, err = e.accounts.change(ctx, r, id, user.FinishErasure{Report: report, By: domain.System})
+	return err
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// eraseWords tells every stream that holds words of the person. Those that know write nothing.
+func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, progress Progress) (user.Erased, error) {
+	var report user.Erased
+	streams, err := e.words.WordsOf(ctx, r.Org.UUID, id.UUID)
+	if err != nil {
+		return report, err
+	}
+	for i, w := range streams {
+		switch w.Category {
+		case ticket.Decider.Category:
+			_, err = e.tickets.Handle(ctx, r, ticket.ID{UUID: w.Stream}, ticket.EraseWords{Of: id, By: domain.System})
+			report.Tickets++
+		case organization.Decider.Category:
+			_, err = e.organizations.Handle(ctx, r, w.Stream, organization.EraseWords{Of: id, By: domain.System})
+			report.Organizations++
+		}
+		if err != nil {
+			return report, fmt.Errorf("erase words in %s %s: %w", w.Category, w.Stream, err)
+		}
+		progress(i+1, len(streams))
+	}
+	return report, nil
+}
+
+// Expire erases the words of a ticket, everybody's, as a retention rule asks.
+func (e Erasures) Expire(ctx context.Context, org domain.OrgID, id ticket.ID) error {
+	if err := e.keys.Erase(ctx, org.UUID, id.UUID); err != nil {
+		return err
+	}
+	cause := "retention-" + id.String()
+	r := Request{Org: org, By: domain.System, Correlation: cause, Causation: cause}
+	_, err := e.tickets.Handle(ctx, r, id, ticket.EraseWords{By: domain.System})
+	if errors.Is(err, ticket.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,206 @@
+package commands_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"ticketd/commands"
+	"ticketd/domain"
+	"ticketd/domain/organization"
+	"ticketd/domain/ticket"
+	"ticketd/domain/user"
+	"ticketd/eventstore"
+)
+
+// archive is a town with tickets, and with what erasing needs; each part can be out of order.
+type archive struct {
+	town
+	tickets  commands.Tickets
+	erasures commands.Erasures
+	scrubbed int
+	broken   map[string]bool
+}
+
+func newArchive(t *testing.T) *archive {
+	t.Helper()
+	a := &archive{town: newTown(t), broken: map[string]bool{}}
+	numbers := newDesk(t)
+	a.tickets = commands.NewTickets(a.log, commands.NoFiles{}, numbers, numbers)
+	a.erasures = commands.NewErasures(a.Accounts, a.tickets, commands.NewOrganizations(a.log), a, a, a, 0)
+	return a
+}
+
+// Erase implements commands.Keys.
+func (a *archive) Erase(ctx context.Context, org, subject uuid.UUID) error {
+	if a.broken["keys"] {
+		return errBroken
+	}
+	return a.log.Keys().Erase(ctx, org, subject)
+}
+
+// WordsOf implements commands.Words: slow and obviously right.
+func (a *archive) WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventstore.Wording, error) {
+	if a.broken["words"] {
+		return nil, errBroken
+	}
+	events, err := a.log.Read(ctx, eventstore.Query{Org: org})
+	var found []eventstore.Wording
+	for _, r := range events {
+		switch e := r.Event.(type) {
+		case ticket.Opened:
+			if e.CreatedBy.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "ticket"})
+			}
+		case organization.Founded:
+			if e.FoundedBy.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "organization"})
+			}
+		case user.Registered:
+			found = append(found, eventstore.Wording{Stream: r.Stream, Category: "user"})
+		}
+	}
+	return found, err
+}
+
+// Scrub implements commands.Copies.
+func (a *archive) Scrub(context.Context, domain.OrgID) (int, error) {
+	if a.broken["copies"] {
+		return 0, errBroken
+	}
+	a.scrubbed++
+	return 7, nil
+}
+
+func (a *archive) open(p someone) ticket.ID {
+	a.Helper()
+	id := ticket.ID{UUID: commands.NewID()}
+	r := p.request()
+	_, err := a.tickets.Handle(a.Context(), r, id, ticket.OpenTicket{Content: ticket.Content{Title: "secret", Description: "words"}, By: r.By})
+	require.NoError(a, err)
+	return id
+}
+
+func (a *archive) title(org domain.OrgID, id ticket.ID) string {
+	a.Helper()
+	s, err := a.log.Load(a.Context(), org.UUID, id.UUID)
+	require.NoError(a, err)
+	opened, _ := s.Events[0].Event.(ticket.Opened)
+	return opened.Title
+}
+
+func quietly(int, int) {}
+
+func TestAPersonIsErasedWhereverTheyWrote(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	leaver := a.join(boss, "leaver", domain.Member)
+	hers, his := a.open(leaver), a.open(boss)
+
+	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
+	require.NoError(t, err)
+	require.Equal(t, user.ErasurePending, a.user(leaver).Erasure)
+	var steps []int
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, func(done, _ int) { steps = append(steps, done) }))
+
+	state := a.user(leaver)
+	require.Equal(t, user.ErasureComplete, state.Erasure)
+	require.Equal(t, eventstore.Erased, state.Username)
+	require.Equal(t, eventstore.Erased, a.title(boss.org, hers))
+	require.Equal(t, "secret", a.title(boss.org, his))
+	require.NotEmpty(t, steps)
+	own, err := a.log.Load(t.Context(), boss.org.UUID, leaver.id.UUID)
+	require.NoError(t, err)
+	require.Equal(t, user.Erased{Tickets: 1, Answers: 7}, own.Events[own.Version()-1].Event)
+	require.Equal(t, own.Events[own.Version()-2].Cause(), own.Events[own.Version()-1].Metadata.CausationID)
+
+	head := a.head()
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, quietly))
+	require.Equal(t, head, a.head(), "a second time there is nothing to do")
+
+	// Staff go on with her ticket, in words of their own.
+	r := boss.request()
+	_, err = a.tickets.Handle(t.Context(), r, hers, ticket.Edit{Changes: ticket.Changes{Title: new("Printer")}, By: r.By})
+	require.NoError(t, err)
+	_, err = a.tickets.Handle(t.Context(), leaver.request(), hers, ticket.AddComment{CommentID: commands.NewID(), Content: "I am back", By: leaver.request().By})
+	require.ErrorIs(t, err, commands.ErrErased, "nobody writes in the name of who is gone")
+}
+
+func TestTheLastAdminIsErasedOnlyWhenAlone(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	_, err := a.erasures.Request(t.Context(), boss.request(), boss.id, false)
+	require.ErrorIs(t, err, organization.ErrLastAdmin)
+	_, err = a.erasures.Request(t.Context(), boss.request(), boss.id, true)
+	require.NoError(t, err)
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, boss.id, quietly))
+	founded, err := a.log.Load(t.Context(), boss.org.UUID, boss.org.UUID)
+	require.NoError(t, err)
+	require.Equal(t, eventstore.Erased, founded.Events[0].Event.(organization.Founded).Name)
+}
+
+func TestAnErasureIsTriedAgainUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	leaver := a.join(boss, "leaver", domain.Member)
+	hers := a.open(leaver)
+	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
+	require.NoError(t, err)
+	for _, part := range []string{"keys", "words", "copies"} {
+		a.broken[part] = true
+		require.ErrorIs(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, quietly), errBroken, part)
+		require.Equal(t, user.ErasurePending, a.user(leaver).Erasure, part)
+		a.broken[part] = false
+	}
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, quietly))
+	require.Equal(t, eventstore.Erased, a.title(boss.org, hers))
+	require.Equal(t, 1, a.scrubbed)
+}
+
+func TestAnErasureThatIsAskedToStopGoesOnLater(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	leaver := a.join(boss, "leaver", domain.Member)
+	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
+	require.NoError(t, err)
+	patient := commands.NewErasures(a.Accounts, a.tickets, commands.NewOrganizations(a.log), a, a, a, 1<<40)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, patient.Finish(ctx, boss.org, leaver.id, quietly), context.Canceled)
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, quietly))
+}
+
+func TestNobodyIsErasedUnasked(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, boss.id, quietly))
+	require.Equal(t, user.StatusActive, a.user(boss).Status)
+	broken := a.over(failingLog{Log: a.log, loads: new(atomic.Int64)})
+	e := commands.NewErasures(broken, a.tickets, commands.NewOrganizations(a.log), a, a, a, 0)
+	require.ErrorIs(t, e.Finish(t.Context(), boss.org, boss.id, quietly), errBroken)
+}
+
+func TestATicketExpires(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	boss := a.register("boss", "boss@example.org")
+	old, recent := a.open(boss), a.open(boss)
+	require.NoError(t, a.erasures.Expire(t.Context(), boss.org, old))
+	require.NoError(t, a.erasures.Expire(t.Context(), boss.org, old), "expiring twice is harmless")
+	require.Equal(t, eventstore.Erased, a.title(boss.org, old))
+	require.Equal(t, "secret", a.title(boss.org, recent), "who wrote it is still known")
+	r := boss.request()
+	_, err := a.tickets.Handle(t.Context(), r, old, ticket.AddComment{CommentID: commands.NewID(), Content: "more", By: r.By})
+	require.ErrorIs(t, err, ticket.ErrErased)
+	require.NoError(t, a.erasures.Expire(t.Context(), boss.org, ticket.ID{UUID: commands.NewID()}), "a ticket that is not there holds no words")
+	a.broken["keys"] = true
+	require.ErrorIs(t, a.erasures.Expire(t.Context(), boss.org, recent), errBroken)
+}

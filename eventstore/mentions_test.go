@@ -1,0 +1,72 @@
+package eventstore_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"ticketd/eventstore"
+	"ticketd/eventstore/eventstoretest"
+)
+
+func TestWordsAreFoundByWhoWroteThem(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t), eventstore.Options{})
+	anna, ben := newID(), newID()
+	write := func(of uuid.UUID, events ...any) uuid.UUID {
+		t.Helper()
+		stream := eventstore.Stream{Org: of, ID: newID()}
+		_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: events})
+		require.NoError(t, err)
+		return stream.ID
+	}
+	letter := write(org, eventstoretest.Written{Person: ben, Text: "his"}, eventstoretest.Written{Person: anna, Text: "hers"}, eventstoretest.Written{Person: anna, Text: "more"})
+	said := write(org, eventstoretest.Said{Person: anna, Text: "hers"})
+	write(org, eventstoretest.Burnt{Person: anna})                          // names her, and holds no words
+	write(org, eventstoretest.Written{Person: anna})                        // hers, and empty
+	write(org, eventstoretest.Noted{Text: anna.String()})                   // by somebody who names her
+	write(newID(), eventstoretest.Written{Person: anna, Text: "elsewhere"}) // in another organization
+	found, err := s.WordsOf(t.Context(), org, anna)
+	require.NoError(t, err)
+	require.Equal(t, []eventstore.Wording{{Stream: letter, Category: "letter"}, {Stream: said, Category: "note"}}, found)
+	nothing, err := s.WordsOf(t.Context(), org, newID())
+	require.NoError(t, err)
+	require.Empty(t, nothing)
+
+	exec(t, s.pool, `ALTER TABLE events DISABLE TRIGGER ALL; UPDATE events SET type = 'nobody.knows'`)
+	_, err = s.WordsOf(t.Context(), org, anna)
+	require.ErrorContains(t, err, "nobody.knows")
+	exec(t, s.pool, `UPDATE events SET metadata = '[]'`)
+	_, err = s.WordsOf(t.Context(), org, anna)
+	require.ErrorContains(t, err, "metadata")
+	s.pool.Close()
+	_, err = s.WordsOf(t.Context(), org, anna)
+	require.Error(t, err)
+}
+
+func TestAwaitWaitsForASubscriber(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t), eventstore.Options{})
+	feed := &eventstore.Feed{Store: s.Postgres, Pool: s.pool, Log: slog.New(slog.DiscardHandler)}
+	stream := mustAppend(t, s, fresh(), "one")
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, feed.Await(impatient, "slow", stream.Position()), context.Canceled)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- feed.Run(ctx, "slow", func(_ context.Context, w *pgx.Batch, _ []eventstore.Recorded) error {
+			w.Queue("SELECT 1")
+			return nil
+		})
+	}()
+	require.NoError(t, feed.Await(t.Context(), "slow", stream.Position()))
+	stop()
+	require.NoError(t, <-ended)
+	require.NoError(t, feed.Await(t.Context(), "slow", stream.Position()), "it stays there")
+}

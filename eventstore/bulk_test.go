@@ -29,13 +29,15 @@ func TestABulkIsReadAsIfItHadHappened(t *testing.T) {
 	})
 	at := time.Date(2024, 2, 29, 12, 0, 0, 123_456_789, time.UTC)
 	person, streams := newID(), []eventstore.Stream{fresh(), fresh()}
-	const rounds = 5100 // of two events each
+	const rounds, each = 510, 10 // more events than a page
 	for n := range rounds {
 		bulk.At(at.Add(time.Duration(n) * time.Second))
 		for i := range streams {
-			grown, err := bulk.Append(t.Context(), eventstore.Metadata{Command: "test"}, eventstore.Write{
-				Stream: streams[i], Events: []any{eventstoretest.Written{Person: person, Text: fmt.Sprint("said ", n)}},
-			})
+			var events []any
+			for k := range each {
+				events = append(events, eventstoretest.Written{Person: person, Text: fmt.Sprint("said ", n*each+k)})
+			}
+			grown, err := bulk.Append(t.Context(), eventstore.Metadata{Command: "test"}, eventstore.Write{Stream: streams[i], Events: events})
 			require.NoError(t, err)
 			streams[i] = grown[0]
 		}
@@ -46,12 +48,12 @@ func TestABulkIsReadAsIfItHadHappened(t *testing.T) {
 	}
 	known, err := bulk.Load(t.Context(), org, streams[0].ID)
 	require.NoError(t, err)
-	require.Equal(t, rounds, known.Version())
+	require.Equal(t, rounds*each, known.Version())
 	stranger, err := bulk.Load(t.Context(), newID(), streams[0].ID)
 	require.NoError(t, err)
 	require.Zero(t, stranger.Version())
 	require.NoError(t, bulk.Flush(t.Context()))
-	require.EqualValues(t, rounds+rounds/2+1, bulk.Written())
+	require.EqualValues(t, each*(rounds+rounds/2+1), bulk.Written())
 	require.Len(t, ended, 2)
 	<-woken
 
@@ -60,7 +62,7 @@ func TestABulkIsReadAsIfItHadHappened(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want.Version(), got.Version())
 		for i, e := range got.Events {
-			require.Equal(t, at.Add(time.Duration(i)*time.Second).Truncate(time.Microsecond), e.At)
+			require.Equal(t, at.Add(time.Duration(i/each)*time.Second).Truncate(time.Microsecond), e.At)
 			require.Equal(t, eventstoretest.Written{Person: person, Text: fmt.Sprint("said ", i)}, e.Event)
 			require.Equal(t, want.Events[i].Hash, e.Hash)
 		}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"sync"
 	"time"
@@ -46,10 +45,11 @@ type subjectKey struct {
 }
 
 // within answers the key of a person's words in a stream that has a key of its own: without either one they are gone.
+// Both are random and know nothing of each other, so each bit of one hides that of the other.
 func (k *subjectKey) within(stream *subjectKey) (cipher.AEAD, error) {
-	both := hmac.New(sha256.New, k.secret)
-	both.Write(stream.secret)
-	return newAEAD(both.Sum(nil))
+	var both [32]byte
+	subtle.XORBytes(both[:], k.secret, stream.secret)
+	return newAEAD(both[:])
 }
 
 // openedKey is a key as it was some time ago. It is looked up again once in a while, so that a person whose key another

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -288,8 +289,11 @@ func (s *Postgres) writeBatch(ctx context.Context, batch []*commit) {
 	}
 }
 
-// refused reports an error that rolled the transaction back and left the connection alone.
+// refused reports an error that rolled the transaction back, or sent none, and left the connection alone.
 func refused(err error) bool {
+	if _, unsent := errors.AsType[*rowsError](err); unsent {
+		return true
+	}
 	answer, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && answer.SeverityUnlocalized == "ERROR"
 }
@@ -312,8 +316,8 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	b.Queue("SELECT pg_advisory_xact_lock($1)", lockKey)
 	inserts := queueEvents(b, batch, &cols)
 	newKeys.queue(b)
-	for _, inline := range s.inline {
-		inline.Queue(b, streams)
+	if err := s.queueRows(b, streams); err != nil {
+		return err
 	}
 	results := s.pool.SendBatch(ctx, b)
 	positions, err := scanPositions(results, inserts)
@@ -342,6 +346,23 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	}
 	return nil
 }
+
+// queueRows lets the inline tables write their rows. A panic there is answered to those who append: it would end the
+// process, and with every retry the next one.
+func (s *Postgres) queueRows(b *pgx.Batch, streams []Stream) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = &rowsError{fmt.Errorf("write the rows: panic: %v\n%s", fault, debug.Stack())}
+		}
+	}()
+	for _, inline := range s.inline {
+		inline.Queue(b, streams)
+	}
+	return nil
+}
+
+// rowsError says that nothing was sent.
+type rowsError struct{ error }
 
 type place struct {
 	stream  uuid.UUID

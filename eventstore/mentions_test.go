@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -46,6 +47,26 @@ func TestWordsAreFoundByWhoWroteThem(t *testing.T) {
 	s.pool.Close()
 	_, err = s.WordsOf(t.Context(), org, anna)
 	require.Error(t, err)
+}
+
+func TestASubscriberThatWaitsIsNamed(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	s := open(t, pool, eventstore.Options{})
+	feed := &eventstore.Feed{Store: s.Postgres, Pool: pool, Log: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	exec(t, pool, `ALTER TABLE checkpoints RENAME TO elsewhere`)
+	go func() {
+		ended <- feed.Run(ctx, "patient", func(context.Context, *pgx.Batch, []eventstore.Recorded) error { return nil })
+	}()
+	require.Eventually(t, func() bool { return len(feed.Waiting(0)) == 1 }, 20*time.Second, time.Millisecond)
+	require.Equal(t, []string{"patient"}, feed.Waiting(0))
+	require.Empty(t, feed.Waiting(time.Hour))
+	exec(t, pool, `ALTER TABLE elsewhere RENAME TO checkpoints`)
+	require.Eventually(t, func() bool { return len(feed.Waiting(0)) == 0 }, 20*time.Second, time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
 }
 
 func TestAwaitWaitsForASubscriber(t *testing.T) {

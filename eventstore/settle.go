@@ -9,7 +9,7 @@ import (
 )
 
 // maxAmiss bounds how many missing, and how many unexpected, events are told apart; more are only counted.
-const maxAmiss = 100_000
+const maxAmiss = 10_000
 
 // amiss is what is not where it should be: leaves without their event, and events without a leaf. What happened to them
 // is known at the end, because one that is missing here may stand there.

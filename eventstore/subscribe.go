@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,8 @@ type Feed struct {
 	Store *Postgres
 	Pool  *pgxpool.Pool
 	Log   *slog.Logger
+
+	troubled sync.Map // since when each subscriber that cannot go on is waiting for the database
 }
 
 // Run follows the log from the subscriber's checkpoint until ctx ends. Database trouble is waited out; an error or a
@@ -50,6 +53,7 @@ func (f *Feed) Run(ctx context.Context, name string, h Handle) error {
 			return poison
 		}
 		if err != nil {
+			f.troubled.LoadOrStore(name, time.Now())
 			f.Log.WarnContext(ctx, "a subscriber lost the database and will go on", "subscriber", name, "cause", err)
 			pause(ctx, retryAfter)
 		}
@@ -84,11 +88,24 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 			}
 			saved, savedAt = at, time.Now()
 		}
+		f.troubled.Delete(name)
 		if all {
 			await(ctx, woken, pollInterval)
 		}
 	}
 	return nil
+}
+
+// Waiting answers the subscribers that have waited for the database for longer than that.
+func (f *Feed) Waiting(longer time.Duration) (names []string) {
+	f.troubled.Range(func(name, since any) bool {
+		if began, ok := since.(time.Time); ok && time.Since(began) > longer {
+			names = append(names, fmt.Sprint(name))
+		}
+		return true
+	})
+	slices.Sort(names)
+	return names
 }
 
 // survive turns a panic into an error. It would end the process, and every process after it that meets the same event.

@@ -51,7 +51,7 @@ func judged(t require.TestingT, key HeadKey, head Head, leaves []Leaf, log []Raw
 // What is too much to be told apart is still counted, and the memory it takes is bounded.
 func TestTamperingWithMuchIsTold(t *testing.T) {
 	t.Parallel()
-	const events = 3 * (maxAmiss + 20_000)
+	const events = 3 * (maxAmiss + 2_000)
 	key, head, leaves, log := synthetic(t, 3, events)
 	require.True(t, judged(t, key, head, leaves, log).Valid)
 

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"ticketd/domain"
+	"ticketd/eventstore"
 )
 
 // Problem is the body of every error: RFC 9457.
@@ -104,6 +105,12 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	if ctx.Err() != nil { // detach bounds every request
 		s.Logger.WarnContext(ctx, "a request took longer than it may", "cause", err, "request_id", requestID(ctx))
 		return newProblem(ctx, nethttp.StatusServiceUnavailable, "timeout", "The request took too long and was given up; whether it changed anything is not known.")
+	}
+	if eventstore.IsOutage(err) {
+		s.Logger.WarnContext(ctx, "the database was not there for a request", "cause", err, "request_id", requestID(ctx))
+		problem := newProblem(ctx, nethttp.StatusServiceUnavailable, "unavailable", "The database does not answer at the moment; whether the request changed anything is not known. Try again with the same Idempotency-Key.")
+		problem.retryAfter = "5"
+		return problem
 	}
 	s.Logger.ErrorContext(ctx, "a request could not be answered", "cause", err, "request_id", requestID(ctx))
 	return newProblem(ctx, nethttp.StatusInternalServerError, "", "Something went wrong on our side; the request id finds it in our log.")

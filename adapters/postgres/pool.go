@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -44,6 +45,12 @@ func Open(ctx context.Context, url string, opts ...PoolOption) (*pgxpool.Pool, e
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "ticketd"
+	}
+	// A machine that freezes in the middle of an append must not hold the append lock for as long as TCP is patient. On a
+	// Unix socket these mean nothing. They are no startup parameters, which poolers refuse.
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '25s'`)
+		return err
 	}
 	for _, opt := range opts {
 		opt(config)

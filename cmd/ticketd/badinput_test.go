@@ -382,7 +382,7 @@ func TestHowTheProgramIs(t *testing.T) {
 	require.Equal(t, 426, a.status)
 
 	// What has stopped is named, and why it did stays in the log.
-	i.health.stopped.Store("release_tickets", true)
+	i.health.stopped.Store("release_tickets", "has stopped")
 	i.draining.Store(true)
 	a = c.do(503, "GET", "/ready", nil)
 	require.Contains(t, string(a.raw), `{"location":"release_tickets","message":"has stopped"}`)

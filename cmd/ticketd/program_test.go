@@ -24,6 +24,7 @@ import (
 	"ticketd/adapters/http"
 	"ticketd/adapters/postgres/postgrestest"
 	"ticketd/domain"
+	"ticketd/eventstore"
 )
 
 // ticketd runs a sub-command and answers what it prints.
@@ -58,7 +59,7 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 	require.Equal(t, config{
 		HTTPAddr: ":8000", DataDir: "./data", Environment: "development", Registration: "open", LimitDefault: limit{1000, time.Hour},
 		LimitAuth: limit{100, 5 * time.Minute}, LimitLogin: limit{10, 5 * time.Minute}, WSMessages: 60, WSConnections: 20000, LogLevel: "info",
-		LogFormat: "json", passwordCost: auth.OWASP,
+		LogFormat: "json", passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor,
 	}, c)
 	require.True(t, c.development())
 	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")

@@ -41,6 +41,11 @@ var foreign = []struct {
 	{"DELETE", "/api/v1/api-tokens/{token}", nil, 404},
 
 	{"GET", "/api/v1/audit/causation/{correlation}", nil, 404},
+	{"GET", "/api/v1/audit/tickets/{ticket}/proof", nil, 404},
+	{"GET", "/api/v1/audit/tickets/{ticket}/events", nil, 404},
+	{"GET", "/api/v1/privacy/erasure/{user}", nil, 404},
+	{"GET", "/api/v1/privacy/export/{user}", nil, 404},
+	{"POST", "/api/v1/privacy/erasure", object{"user_id": "{user}"}, 404},
 
 	// Ids in bodies, and in one's own ticket.
 	{"POST", "/api/v1/tickets", object{"title": "x", "description": "y", "assigned_to_id": "{user}"}, 422},

@@ -49,6 +49,7 @@ type program struct {
 	tickets       *projections.Tickets
 	idempotency   postgres.Idempotency
 	projections   []projections.Projection
+	feed          *eventstore.Feed
 	runner        *projections.Runner
 	reactions     *message.Router
 	health        reactionHealth
@@ -101,6 +102,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	counters := metrics.New(p.pool)
 	p.store = eventstore.Open(ctx, p.pool, catalog.Codec, p.keys, eventstore.Options{Inline: projections.Inline(p.projections), Observe: counters.Append, Log: log})
 	feed := &eventstore.Feed{Store: p.store, Pool: p.pool, Log: log}
+	p.feed = feed
 	if err := p.openSignedLog(); err != nil {
 		return nil, err
 	}
@@ -204,6 +206,9 @@ func (p *program) Database(ctx context.Context) error {
 	return p.pool.Ping(ctx)
 }
 
+// patienceOfReady is how long a subscriber may wait for the database before the program says that it is not ready.
+const patienceOfReady = 10 * time.Second
+
 // Ready implements http.Probes. It tells what has stopped; why is in the log, because everybody may ask.
 func (p *program) Ready(ctx context.Context) map[string]string {
 	missing := map[string]string{}
@@ -214,6 +219,9 @@ func (p *program) Ready(ctx context.Context) map[string]string {
 		missing[fmt.Sprint(name)] = fmt.Sprint(what)
 		return true
 	})
+	for _, name := range p.feed.Waiting(patienceOfReady) {
+		missing[name] = "waits for the database"
+	}
 	if p.draining.Load() {
 		missing["program"] = "is stopping"
 	}

@@ -97,8 +97,8 @@ func fillLog(ctx context.Context, pool *pgxpool.Pool, tickets int) error {
 	return err
 }
 
-func rebuildKeys(pool *pgxpool.Pool) (*eventstore.Keyring, error) {
-	return eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: pool})
+func rebuildKeys(from eventstore.Database) (*eventstore.Keyring, error) {
+	return eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: from})
 }
 
 // replayRounds takes turns: the limit, the replay, the rebuild.
@@ -124,7 +124,7 @@ func replayRounds(ctx context.Context, pool *pgxpool.Pool, rounds int) (limit, r
 		replay.add(read, bare)
 		rebuilder := projections.Rebuilder{
 			Pool: pool, Codec: catalog.Codec, Progress: func(string, int64, int64) {},
-			Keys: func() (*eventstore.Keyring, error) { return rebuildKeys(pool) },
+			Keys: rebuildKeys,
 		}
 		did, err := rebuilder.Run(ctx, projections.NewTickets(pool).Projection())
 		if err != nil {

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,12 +14,6 @@ import (
 	"ticketd/eventstore"
 )
 
-// Keys deletes what makes words readable.
-type Keys interface {
-	// Erase deletes the key of a person, or of a stream, for ever. It may be asked twice.
-	Erase(ctx context.Context, org, subject uuid.UUID) error
-}
-
 // Words finds the streams that hold what somebody wrote.
 type Words interface {
 	WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventstore.Wording, error)
@@ -28,24 +21,24 @@ type Words interface {
 
 // Copies are the places outside the log and its tables where somebody's words may lie.
 type Copies interface {
-	// Scrub empties them, and answers how many answers to repeated requests it dropped. It is asked when all events of
-	// the erasure are appended, and may be asked twice.
-	Scrub(ctx context.Context, org domain.OrgID) (answers int, err error)
+	// Scrub empties them, and answers how many answers to repeated requests it dropped and which tables it swept. It is
+	// asked when all events of the erasure are appended and nobody has a key any more, and may be asked twice.
+	Scrub(ctx context.Context, org domain.OrgID) (answers int, tables []string, err error)
 }
 
 // Erasures makes people, and the words of tickets, unreadable for ever.
 //
 // # Why
 //
-// What somebody wrote is sealed in the log with their key, so deleting the key erases it there without changing an
-// event. The tables hold it readable. So each stream with such words is told of the erasure by a fact of its own: the
-// append of that fact writes the rows anew, a change that was decided on the words conflicts with it, a rebuild meets it,
-// sockets and search hear of it, and its history tells the auditor. Nothing else has to know where words lie.
+// What somebody wrote is sealed in the log with their key, which goes with the fact that asks for the erasure: in that
+// moment the log reads as erased, and no append made of words that were read before passes any more (see
+// eventstore.Eraser). The tables still hold the words. So each stream with such words is told of the erasure by a fact of
+// its own: its append writes the rows anew, a rebuild meets it, sockets and search hear of it, and its history tells the
+// auditor. Nothing else has to know where words lie.
 type Erasures struct {
 	accounts      Accounts
 	tickets       Tickets
 	organizations Organizations
-	keys          Keys
 	words         Words
 	copies        Copies
 	settled       time.Duration
@@ -53,8 +46,8 @@ type Erasures struct {
 
 // NewErasures ties erasing to the aggregates, and to what lies outside them. settled is how long after its deletion
 // nobody can have a key any more.
-func NewErasures(a Accounts, t Tickets, o Organizations, k Keys, w Words, c Copies, settled time.Duration) Erasures {
-	return Erasures{accounts: a, tickets: t, organizations: o, keys: k, words: w, copies: c, settled: settled}
+func NewErasures(a Accounts, t Tickets, o Organizations, w Words, c Copies, settled time.Duration) Erasures {
+	return Erasures{accounts: a, tickets: t, organizations: o, words: w, copies: c, settled: settled}
 }
 
 // Request ends a person's membership and asks for their erasure; Finish does it. alone says that nobody else is left in
@@ -77,21 +70,15 @@ func (e Erasures) Finish(ctx context.Context, org domain.OrgID, id domain.UserID
 		return nil
 	}
 	r := because(stream.Events[stream.Version()-1])
-	if err := e.keys.Erase(ctx, org.UUID, id.UUID); err != nil {
-		return err
-	}
-	if _, err := e.eraseWords(ctx, r, id, progress); err != nil {
-		return err
-	}
-	// Whoever had the key yet may have written meanwhile; now nobody has.
-	if err := rest(ctx, e.settled); err != nil {
-		return err
-	}
 	report, err := e.eraseWords(ctx, r, id, progress)
 	if err != nil {
 		return err
 	}
-	if report.Answers, err = e.copies.Scrub(ctx, org); err != nil {
+	// An instance that has not heard of it may read with the key for so long, and keep an answer that quotes the words.
+	if err := rest(ctx, e.settled); err != nil {
+		return err
+	}
+	if report.Answers, report.Tables, err = e.copies.Scrub(ctx, org); err != nil {
 		return fmt.Errorf("scrub copies: %w", err)
 	}
 	_, err = e.accounts.change(ctx, r, id, user.FinishErasure{Report: report, By: domain.System})
@@ -131,16 +118,11 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 	return report, nil
 }
 
-// Expire erases the words of a ticket, everybody's, as a retention rule asks.
+// Expire erases the words of a ticket, everybody's, as a retention rule asks. ticket.ErrStillOpen when it was reopened
+// meanwhile.
 func (e Erasures) Expire(ctx context.Context, org domain.OrgID, id ticket.ID) error {
-	if err := e.keys.Erase(ctx, org.UUID, id.UUID); err != nil {
-		return err
-	}
 	cause := "retention-" + id.String()
 	r := Request{Org: org, By: domain.System, Correlation: cause, Causation: cause}
 	_, err := e.tickets.Handle(ctx, r, id, ticket.EraseWords{By: domain.System})
-	if errors.Is(err, ticket.ErrNotFound) {
-		return nil
-	}
 	return err
 }

@@ -187,7 +187,7 @@ var eventColumns = []string{"stream_id", "version", "org_id", "type", "data", "m
 // unique key, and the page fails as a whole.
 func (b *Bulk) write(ctx context.Context, page bulk) error {
 	err := pgx.BeginFunc(ctx, b.store.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockKey); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", AppendLock); err != nil {
 			return err
 		}
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, eventColumns, pgx.CopyFromRows(page.rows)); err != nil {

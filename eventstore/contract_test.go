@@ -2,6 +2,7 @@ package eventstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -42,9 +43,36 @@ func (m memory) Rows(testing.TB) []eventstoretest.Row {
 	return rows
 }
 
-func (m memory) Erase(tb testing.TB, org, subject uuid.UUID) {
+func (m memory) Erase(_ testing.TB, _, subject uuid.UUID) { m.EraseKey(subject) }
+
+func (m memory) EraseElsewhere(_ testing.TB, _, subject uuid.UUID) { m.EraseKeyElsewhere(subject) }
+
+// planted is an event that another program wrote.
+func planted(stream eventstore.Stream, name, data, metadata string) eventstore.Raw {
+	r := eventstore.Raw{
+		Org: stream.Org, Stream: stream.ID, Version: stream.Version() + 1, Type: name, At: time.Now().UTC().Truncate(time.Microsecond),
+		Data: []byte(data), Metadata: []byte(metadata),
+	}
+	if n := stream.Version(); n > 0 {
+		r.Prev = stream.Events[n-1].Hash
+	}
+	r.Hash = r.Link()
+	return r
+}
+
+func (m memory) Plant(_ testing.TB, stream eventstore.Stream, name, data, metadata string) {
+	r := planted(stream, name, data, metadata)
+	m.Memory.Plant(eventstore.Recorded{Org: r.Org, Stream: r.Stream, Version: r.Version, Type: r.Type, At: r.At, Hash: r.Hash}, r.Data, r.Metadata)
+}
+
+func (i instance) Plant(tb testing.TB, stream eventstore.Stream, name, data, metadata string) {
 	tb.Helper()
-	require.NoError(tb, m.Keys().Erase(tb.Context(), org, subject))
+	r := planted(stream, name, data, metadata)
+	_, err := i.pool.Exec(tb.Context(), `
+		INSERT INTO events (org_id, stream_id, version, type, recorded_at, data, metadata, prev_hash, hash)
+		VALUES ($1, $2, $3, $4, $5, $6::text::json, $7::text::json, $8, $9)`,
+		[16]byte(r.Org), [16]byte(r.Stream), r.Version, r.Type, r.At, data, metadata, r.Prev[:], r.Hash[:])
+	require.NoError(tb, err)
 }
 
 func (i instance) Rows(tb testing.TB) []eventstoretest.Row {
@@ -68,7 +96,15 @@ func (i instance) Rows(tb testing.TB) []eventstoretest.Row {
 
 func (i instance) Erase(tb testing.TB, org, subject uuid.UUID) {
 	tb.Helper()
-	require.NoError(tb, i.keys.Erase(tb.Context(), org, subject))
+	i.EraseElsewhere(tb, org, subject)
+	i.keys.Forget(subject)
+}
+
+func (i instance) EraseElsewhere(tb testing.TB, org, subject uuid.UUID) {
+	tb.Helper()
+	_, err := i.pool.Exec(tb.Context(), `INSERT INTO subject_keys (subject_id, org_id, wrapped, erased_at) VALUES ($1, $2, '', now())
+		ON CONFLICT (subject_id) DO UPDATE SET wrapped = '', erased_at = now()`, [16]byte(subject), [16]byte(org))
+	require.NoError(tb, err)
 }
 
 // hashOf takes what a foreign writer stored, too.

@@ -131,6 +131,10 @@ type Query struct {
 	Actor       uuid.UUID // the one who acted, or on whose behalf
 	Correlation string
 	Limit       int
+
+	// Unreadable asks for the events that cannot be decoded, too: their Event is an Unreadable. Without it the first of
+	// them ends the read with a *PoisonError.
+	Unreadable bool
 }
 
 func (q Query) matches(r Recorded) bool {

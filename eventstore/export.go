@@ -21,7 +21,7 @@ type ExportHeader struct {
 	Format     string `json:"format"`
 	ExportedAt string `json:"exported_at"`
 	PublicKey  string `json:"public_key"`
-	Events     int64  `json:"events"` // that will follow
+	Events     int64  `json:"events"` // that are signed, and will follow
 }
 
 // exportLine is one line of an export; one of its fields is set. A head comes before the entries it adds, and they come
@@ -77,16 +77,15 @@ func (e ExportedEvent) raw() (r Raw, err error) {
 	return r, err
 }
 
-// Export signs the log, and writes all of it to w as lines of JSON, a bounded number of them in memory. ErrSignedLog when
-// the log is not what was signed last.
+// Export signs the log, and writes it as far as it is signed to w as lines of JSON, a bounded number of them in memory.
+// What is appended meanwhile is left out: a file has nothing but signed heads to speak for it. ErrSignedLog when the log
+// is not what was signed last.
 func (s *SignedLog) Export(ctx context.Context, w io.Writer, progress func(events, total int64)) (Exported, error) {
-	if _, _, err := s.Sign(ctx); err != nil {
-		return Exported{}, err
-	}
-	e, err := s.extentOf(ctx, uuid.Nil)
+	head, _, err := s.Sign(ctx)
 	if err != nil {
 		return Exported{}, err
 	}
+	e := extent{heads: head.Size, leaves: head.Size, events: head.Size, upto: head.Position}
 	buffered := bufio.NewWriterSize(w, 1<<20)
 	lines := json.NewEncoder(buffered)
 	lines.SetEscapeHTML(false)

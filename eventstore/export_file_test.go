@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -76,6 +78,26 @@ func (x *exported) edit(position int64, change func(*eventstore.ExportedEvent)) 
 		panic(err)
 	}
 	x.lines[n] = string(text) + "\n"
+}
+
+// forge adds so many events of a new stream, from a position on, in a chain that holds.
+func (x *exported) forge(position int64, count int) {
+	r := eventstore.Raw{Position: position, Org: org, Stream: uuid.UUID{9}, Type: "note.noted", At: time.Unix(0, 0).UTC(), Data: []byte("{}"), Metadata: []byte("{}")}
+	for range count {
+		r.Version, r.Prev = r.Version+1, r.Hash
+		r.Hash = r.Link()
+		text, err := json.Marshal(map[string]any{"event": r.Exported()})
+		if err != nil {
+			panic(err)
+		}
+		x.lines = append(x.lines, string(text)+"\n")
+		r.Position++
+	}
+}
+
+// end adds a last line.
+func (x *exported) end(events, size int) {
+	x.lines = append(x.lines, fmt.Sprintf("{\"end\":{\"events\":%d,\"size\":%d}}\n", events, size))
 }
 
 func (x *exported) drop(position int64) {
@@ -203,11 +225,54 @@ func TestEachTamperingWithAnExportIsNamed(t *testing.T) {
 			x.edit(8, func(e *eventstore.ExportedEvent) { e.Hash += "00" })
 		}, []string{"event_removed @8 b3", "file_unreadable x0"}},
 		{"everything behind a head, with an end made anew", func(x *exported) {
-			x.lines = append(x.lines[:x.lineOf(`{"head"`, 2)], "{\"end\":{\"events\":24,\"size\":24}}\n")
+			x.lines = x.lines[:x.lineOf(`{"head"`, 2)]
+			x.end(24, 24)
 		}, []string{"file_cut x6"}},
 		{"everything behind a head", func(x *exported) {
-			x.lines = append(x.lines[:x.lineOf(`{"head"`, 2)], "{\"end\":{\"events\":18,\"size\":18}}\n")
+			x.lines = x.lines[:x.lineOf(`{"head"`, 2)]
+			x.end(18, 18)
 		}, nil}, // it is an older export then; only a head that was kept tells
+		{"everything, for events with a chain of their own", func(x *exported) {
+			x.lines = x.lines[:1]
+			x.forge(1, 3)
+			x.end(3, 0)
+		}, []string{"event_unsigned @1-3 x3"}},
+		{"everything, for one event", func(x *exported) {
+			x.lines = x.lines[:1]
+			x.forge(1, 1)
+			x.end(1, 0)
+		}, []string{"event_unsigned @1"}},
+		{"the heads and the entries", func(x *exported) {
+			x.lines = slices.DeleteFunc(x.lines, func(line string) bool {
+				return strings.HasPrefix(line, `{"head"`) || strings.HasPrefix(line, `{"entries"`) || strings.HasPrefix(line, `{"end"`)
+			})
+			x.end(24, 0)
+		}, []string{"event_unsigned @1-24 x24"}},
+		{"the heads", func(x *exported) {
+			x.lines = slices.DeleteFunc(x.lines, func(line string) bool {
+				return strings.HasPrefix(line, `{"head"`) || strings.HasPrefix(line, `{"end"`)
+			})
+			x.end(24, 0)
+		}, []string{"head_removed @1-24 x24"}},
+		{"everything behind a head, for other events", func(x *exported) {
+			x.lines = x.lines[:x.lineOf(`{"head"`, 2)]
+			x.forge(19, 4)
+			x.end(22, 18)
+		}, []string{"event_unsigned @19-22 x4"}},
+		{"nothing, with an event behind the last head", func(x *exported) {
+			x.lines = x.lines[:len(x.lines)-1]
+			x.forge(25, 1)
+			x.end(25, 24)
+		}, []string{"event_unsigned @25"}},
+		{"nothing, with an event before its head", func(x *exported) {
+			line := x.lines[x.line(20)]
+			x.drop(20)
+			x.lines = slices.Insert(x.lines, x.lineOf(`{"head"`, 2), line)
+		}, []string{"event_moved @20 b7"}},
+		{"everything", func(x *exported) {
+			x.lines = x.lines[:1]
+			x.end(0, 0)
+		}, nil}, // it says nothing, and nothing of it is false
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -220,15 +285,17 @@ func TestEachTamperingWithAnExportIsNamed(t *testing.T) {
 	last, err := whole.key.Open(whole.verify(t, whole.key).Head)
 	require.NoError(t, err)
 	x := whole
-	x.lines = append(slices.Clone(whole.lines[:whole.lineOf(`{"head"`, 2)]), "{\"end\":{\"events\":18,\"size\":18}}\n")
+	x.lines = slices.Clone(whole.lines[:whole.lineOf(`{"head"`, 2)])
+	x.end(18, 18)
 	require.Equal(t, []string{"log_cut @19-24 x6"}, x.found(t, last))
 	x.lines = append(slices.Clone(whole.lines[:whole.lineOf(`{"entries"`, 2)]), whole.lines[whole.line(19):]...)
 	require.Contains(t, x.found(t, last), "entry_changed @24 c8")
 	n := whole.lineOf(`{"head"`, 2)
 	x.lines = slices.Delete(slices.Clone(whole.lines), n, n+2)
-	require.Equal(t, []string{"head_removed @24 x6"}, x.found(t, last), "the events are still what was signed")
+	require.Equal(t, []string{"event_unsigned @19-24 x6", "head_removed @24 x6"}, x.found(t, last), "the events are still what was signed")
 	x.edit(20, func(e *eventstore.ExportedEvent) { e.Metadata = "{}" })
-	require.Equal(t, []string{"event_changed @20 b7", "head_mismatch-24 x24"}, x.found(t, last))
+	require.Equal(t, []string{"event_unsigned @19-24 x6", "head_mismatch-24 x24"}, x.found(t, last))
+	require.EqualValues(t, 6, x.verify(t, x.key).Unsigned)
 }
 
 // Whatever is done to one or two events, it is found, and told of where it was done.

@@ -21,6 +21,15 @@ func (m *Memory) Stored(f func(r Recorded, data, metadata []byte)) {
 	}
 }
 
+// Plant stores an event whatever it looks like.
+func (m *Memory) Plant(r Recorded, data, metadata []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.Position = int64(len(m.log) + 1)
+	m.streams[r.Stream] = append(m.streams[r.Stream], len(m.log))
+	m.log = append(m.log, stored{Recorded: r, data: data, metadata: metadata})
+}
+
 // OpenStored reads one event from its stored bytes.
 func OpenStored(ctx context.Context, codec *Codec, keys *Keyring, name string, data, metadata []byte) (any, error) {
 	opened, err := open(ctx, codec, keys, []stored{{Recorded: Recorded{Position: 7, Type: name}, data: data, metadata: metadata}})
@@ -32,3 +41,12 @@ func OpenStored(ctx context.Context, codec *Codec, keys *Keyring, name string, d
 
 // WrapForTest wraps a key as the keyring stores it.
 func WrapForTest(k *Keyring, subject uuid.UUID) []byte { return k.wrap(subject, make([]byte, 32)) }
+
+// EraseKey deletes a subject's key.
+func (m *Memory) EraseKey(subject uuid.UUID) {
+	m.wrapped.erase(subject)
+	m.keys.Forget(subject)
+}
+
+// EraseKeyElsewhere deletes a subject's key as another instance does, of which this one has not heard.
+func (m *Memory) EraseKeyElsewhere(subject uuid.UUID) { m.wrapped.erase(subject) }

@@ -15,6 +15,7 @@ const (
 	EventChanged   FindingKind = "event_changed"   // it is not what was signed, or its hash is not its own
 	EventRemoved   FindingKind = "event_removed"   // it was there
 	EventInserted  FindingKind = "event_inserted"  // it was never appended
+	EventUnsigned  FindingKind = "event_unsigned"  // it stands in an export behind the last signed head, where none is ever written
 	EventMoved     FindingKind = "event_moved"     // it stands at another position
 	ChainRemade    FindingKind = "chain_remade"    // events behind a changed one hold, but for the hashes that follow from it
 	StreamDropped  FindingKind = "stream_dropped"  // all events of a stream were removed

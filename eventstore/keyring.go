@@ -21,9 +21,6 @@ type KeyStore interface {
 	// CreateKey stores a first key and answers the one that is stored: another's when that came first, an empty one
 	// when the subject was erased.
 	CreateKey(ctx context.Context, org, subject uuid.UUID, wrapped []byte) ([]byte, error)
-
-	// EraseKey deletes a key for ever: the subject never gets another one. It may be asked twice.
-	EraseKey(ctx context.Context, org, subject uuid.UUID) error
 }
 
 // Keyring holds the keys that seal personal data: one a person, and one a stream of the nouns that say so, each wrapped
@@ -59,8 +56,8 @@ type openedKey struct {
 	until time.Time
 }
 
-// CachedFor is how long an opened key is used without looking whether it is still there. So long after an erasure no
-// instance can read the words any more.
+// CachedFor is how long an opened key is used without looking whether it is still there. So long after an erasure nobody
+// can read the words any more, not even an instance that has not heard of it.
 const CachedFor = 10 * time.Second
 
 // cachedKeys bounds the cache: about 1 KB each.
@@ -179,15 +176,6 @@ func (k *Keyring) known(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUI
 		k.remember(subject, key, since)
 	}
 	return keys, nil
-}
-
-// Erase deletes a subject's key for ever. Other instances may read with it for CachedFor, unless they are told to Forget.
-func (k *Keyring) Erase(ctx context.Context, org, subject uuid.UUID) error {
-	if err := k.store.EraseKey(ctx, org, subject); err != nil {
-		return fmt.Errorf("erase key of %s: %w", subject, err)
-	}
-	k.Forget(subject)
-	return nil
 }
 
 // Forget drops a key from the cache, as every instance must when a person is erased.

@@ -19,9 +19,6 @@ const (
 	lanes = 2
 	// maxBatch bounds how many appends share a transaction.
 	maxBatch = 256
-	// lockKey is the advisory lock that every writer of the events table holds until it has committed.
-	// Migration 0001 takes the same one in a trigger, so the order is a property of the table, whoever writes.
-	lockKey = 7_305_001
 )
 
 var errClosed = errors.New("eventstore: closed")
@@ -38,6 +35,9 @@ type pending struct {
 	rows    []row       // the new events' stored form
 	key     *subjectKey // of a new stream that has one of its own
 	wrapped []byte      // and its stored form
+
+	words     [][16]byte // whose keys its words, old and new, were read or written with
+	erasesKey bool       // of the stream itself
 }
 
 type row struct {
@@ -174,6 +174,8 @@ WITH heads AS MATERIALIZED (
 	FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) AS w(nth, stream, org, expected)
 ), accepted AS MATERIALIZED (
 	SELECT nth FROM heads GROUP BY nth HAVING bool_and(holds)
+	EXCEPT
+	SELECT w.nth FROM unnest($15::int[], $16::uuid[]) AS w(nth, subject) JOIN subject_keys k ON k.subject_id = w.subject AND k.erased_at IS NOT NULL
 )
 INSERT INTO events (stream_id, version, org_id, type, data, metadata, recorded_at, prev_hash, hash)
 SELECT r.stream, r.version, r.org, r.type, r.data, r.metadata, r.at, r.prev, r.hash
@@ -191,6 +193,7 @@ WHERE coalesce((
 	SELECT CASE WHEN e.org_id = $3 AND e.hash = $8 THEN e.version ELSE -1 END
 	FROM events e WHERE e.stream_id = $1 ORDER BY e.version DESC LIMIT 1
 ), 0) = $2 - 1
+AND NOT EXISTS (SELECT FROM subject_keys k WHERE k.subject_id = ANY($10::uuid[]) AND k.erased_at IS NOT NULL)
 RETURNING position, stream_id, version`
 
 // few is up to how many events a statement for each is cheaper than unnesting them all: fourteen arrays cost as much to
@@ -206,7 +209,7 @@ func queueEvents(b *pgx.Batch, batch []*commit, c *columns) (inserts int) {
 		return 1
 	}
 	for i := range c.nth {
-		b.Queue(insertEvent, c.stream[i], c.version[i], c.org[i], c.name[i], c.data[i], c.metadata[i], c.at[i], c.prevHash[i], c.hashs[i])
+		b.Queue(insertEvent, c.stream[i], c.version[i], c.org[i], c.name[i], c.data[i], c.metadata[i], c.at[i], c.prevHash[i], c.hashs[i], c.words[c.nth[i]])
 	}
 	return len(c.nth)
 }
@@ -222,12 +225,17 @@ type columns struct {
 	data, metadata  []string
 	at              []time.Time
 	prevHash, hashs [][]byte
+
+	words   map[int32][][16]byte // by nth
+	wordNth []int32              // the same in two arrays
+	wordOf  [][16]byte
 }
 
 func (c *columns) args() []any {
 	return []any{
 		c.headNth, c.headStream, c.headOrg, c.headExpected,
 		c.nth, c.stream, c.version, c.org, c.name, c.data, c.metadata, c.at, c.prevHash, c.hashs,
+		c.wordNth, c.wordOf,
 	}
 }
 
@@ -236,6 +244,13 @@ func (c *columns) add(nth int32, p pending) {
 	c.headStream = append(c.headStream, p.stream.ID)
 	c.headOrg = append(c.headOrg, p.stream.Org)
 	c.headExpected = append(c.headExpected, int32(p.expected())) //nolint:gosec // a stream never holds 2^31 events
+	if c.words == nil {
+		c.words = map[int32][][16]byte{}
+	}
+	c.words[nth] = append(c.words[nth], p.words...)
+	for _, of := range p.words {
+		c.wordNth, c.wordOf = append(c.wordNth, nth), append(c.wordOf, of)
+	}
 	added := p.added()
 	for i, r := range p.rows {
 		e := &added[i]
@@ -302,20 +317,20 @@ func refused(err error) bool {
 func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	now := s.clock.read()
 	var cols columns
-	var newKeys keyColumns
+	var keys keyColumns
 	var streams []Stream
 	for nth, c := range batch {
 		for _, p := range c.writes {
 			p.stamp(now)
 			cols.add(int32(nth), p)
-			newKeys.add(p)
+			keys.add(p)
 			streams = append(streams, p.stream)
 		}
 	}
 	b := &pgx.Batch{}
-	b.Queue("SELECT pg_advisory_xact_lock($1)", lockKey)
+	b.Queue("SELECT pg_advisory_xact_lock($1)", AppendLock)
 	inserts := queueEvents(b, batch, &cols)
-	newKeys.queue(b)
+	keys.queue(b)
 	if err := s.queueRows(b, streams); err != nil {
 		return err
 	}
@@ -336,6 +351,9 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 				written = append(written, p.added()...)
 				if p.key != nil {
 					s.keys.remember(p.stream.ID, p.key, era)
+				}
+				if p.erasesKey {
+					s.keys.Forget(p.stream.ID)
 				}
 			}
 		}

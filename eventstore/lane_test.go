@@ -435,8 +435,9 @@ func TestAnUnreadableEventIsPoison(t *testing.T) {
 
 func TestAKeyErasedBeforeItIsMadeStaysErased(t *testing.T) {
 	t.Parallel()
-	store, anna := eventstore.PostgresKeys{Pool: database(t)}, newID()
-	require.NoError(t, store.EraseKey(t.Context(), org, anna))
+	pool, anna := database(t), newID()
+	store := eventstore.PostgresKeys{Pool: pool}
+	exec(t, pool, `INSERT INTO subject_keys (subject_id, org_id, wrapped, erased_at) VALUES ($1, $2, '', now())`, [16]byte(anna), [16]byte(org))
 	wrapped, err := store.CreateKey(t.Context(), org, anna, []byte("key"))
 	require.NoError(t, err)
 	require.Empty(t, wrapped)

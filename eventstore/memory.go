@@ -11,9 +11,10 @@ import (
 
 // Memory is an event store for tests of what stands on one. It encodes, seals and chains like Postgres.
 type Memory struct {
-	codec *Codec
-	keys  *Keyring
-	wake  *wake
+	codec   *Codec
+	keys    *Keyring
+	wrapped *memoryKeys
+	wake    *wake
 
 	mu      sync.RWMutex
 	log     []stored
@@ -22,11 +23,12 @@ type Memory struct {
 
 // NewMemory answers an empty store with keys of its own.
 func NewMemory(codec *Codec) *Memory {
-	keys, err := NewKeyring(make([]byte, 32), &memoryKeys{wrapped: map[uuid.UUID][]byte{}})
+	wrapped := &memoryKeys{wrapped: map[uuid.UUID][]byte{}}
+	keys, err := NewKeyring(make([]byte, 32), wrapped)
 	if err != nil {
 		panic(err) // a key of 32 bytes always makes a keyring
 	}
-	return &Memory{codec: codec, keys: keys, wake: newWake(), streams: map[uuid.UUID][]int{}}
+	return &Memory{codec: codec, keys: keys, wrapped: wrapped, wake: newWake(), streams: map[uuid.UUID][]int{}}
 }
 
 // Load implements Log.
@@ -52,6 +54,12 @@ func (m *Memory) Append(ctx context.Context, md Metadata, writes ...Write) ([]St
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range batch {
+		if gone := m.wrapped.erased(p.words); len(gone) > 0 {
+			for _, subject := range gone {
+				m.keys.Forget(subject)
+			}
+			return nil, ErrConflict
+		}
 		history := m.streams[p.stream.ID]
 		if len(history) != p.expected() || len(history) > 0 && m.log[history[0]].Org != p.stream.Org {
 			return nil, ErrConflict
@@ -61,9 +69,13 @@ func (m *Memory) Append(ctx context.Context, md Metadata, writes ...Write) ([]St
 	for _, p := range batch {
 		p.stamp(now)
 		if p.key != nil {
-			if _, err := m.keys.store.CreateKey(ctx, p.stream.Org, p.stream.ID, p.wrapped); err != nil {
+			if _, err := m.wrapped.CreateKey(ctx, p.stream.Org, p.stream.ID, p.wrapped); err != nil {
 				return nil, fmt.Errorf("create key of %s: %w", p.stream.ID, err)
 			}
+		}
+		if p.erasesKey {
+			m.wrapped.erase(p.stream.ID)
+			m.keys.Forget(p.stream.ID)
 		}
 		added := p.added()
 		for i := range added {
@@ -86,7 +98,7 @@ func (m *Memory) Read(ctx context.Context, q Query) ([]Recorded, error) {
 		}
 	}
 	m.mu.RUnlock()
-	return open(ctx, m.codec, m.keys, batch)
+	return q.opener()(ctx, m.codec, m.keys, batch)
 }
 
 // Next implements Reader.
@@ -133,12 +145,20 @@ func (k *memoryKeys) CreateKey(_ context.Context, _, subject uuid.UUID, wrapped 
 	return wrapped, nil
 }
 
-func (k *memoryKeys) EraseKey(_ context.Context, _, subject uuid.UUID) error {
+func (k *memoryKeys) erase(subject uuid.UUID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.wrapped[subject] = nil
-	return nil
 }
 
-// Keys answers the keyring of the store, for tests that erase.
-func (m *Memory) Keys() *Keyring { return m.keys }
+func (k *memoryKeys) erased(subjects [][16]byte) []uuid.UUID {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var gone []uuid.UUID
+	for _, subject := range subjects {
+		if wrapped, ok := k.wrapped[subject]; ok && wrapped == nil {
+			gone = append(gone, subject)
+		}
+	}
+	return gone
+}

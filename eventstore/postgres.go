@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/cipher"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -83,7 +84,11 @@ func (s *Postgres) Append(ctx context.Context, m Metadata, writes ...Write) ([]S
 		return nil, err
 	}
 	if len(batch) > 0 {
-		if err := s.lane.submit(ctx, &commit{writes: batch, done: make(chan error, 1)}); err != nil {
+		err := s.lane.submit(ctx, &commit{writes: batch, done: make(chan error, 1)})
+		if errors.Is(err, ErrConflict) {
+			err = errors.Join(err, s.forgetErased(ctx, batch))
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -128,6 +133,10 @@ func prepareStream(ctx context.Context, codec *Codec, keys *Keyring, m Metadata,
 			Org: w.Stream.Org, Stream: w.Stream.ID, Version: w.Stream.Version() + i + 1,
 			Type: name, Metadata: m, Event: event,
 		})
+	}
+	p.stream, p.erasesKey = codec.eraseWords(p.stream, w.Events)
+	for _, r := range p.stream.Events {
+		p.words = codec.readable(p.words, r)
 	}
 	return p, nil
 }
@@ -178,7 +187,7 @@ const selectEvents = `SELECT position, org_id, stream_id, version, type, data, m
 
 // Load implements Log.
 func (s *Postgres) Load(ctx context.Context, org, stream uuid.UUID) (Stream, error) {
-	events, err := s.query(ctx, selectEvents+` WHERE stream_id = $1 AND org_id = $2 ORDER BY version`, [16]byte(stream), [16]byte(org))
+	events, err := s.query(ctx, open, selectEvents+` WHERE stream_id = $1 AND org_id = $2 ORDER BY version`, [16]byte(stream), [16]byte(org))
 	if err != nil {
 		return Stream{}, fmt.Errorf("load stream %s: %w", stream, err)
 	}
@@ -188,7 +197,7 @@ func (s *Postgres) Load(ctx context.Context, org, stream uuid.UUID) (Stream, err
 // Read implements Reader.
 func (s *Postgres) Read(ctx context.Context, q Query) ([]Recorded, error) {
 	sql, args := q.sql()
-	events, err := s.query(ctx, sql, args...)
+	events, err := s.query(ctx, q.opener(), sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read after %d: %w", q.After, err)
 	}
@@ -283,7 +292,7 @@ func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), patience)
 }
 
-func (s *Postgres) query(ctx context.Context, sql string, args ...any) ([]Recorded, error) {
+func (s *Postgres) query(ctx context.Context, open opener, sql string, args ...any) ([]Recorded, error) {
 	batch, err := queryStored(ctx, s.pool, s.codec, sql, args...)
 	if err != nil {
 		return nil, err
@@ -297,14 +306,16 @@ type stored struct {
 	data, metadata []byte
 }
 
-// Eraser is a fact that makes words in its stream unreadable, whatever keys somebody may still hold.
-type Eraser interface {
-	// Erases answers whose words; the zero id is everybody's.
-	Erases() uuid.UUID
+// opener turns stored events into what they were before.
+type opener func(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]Recorded, error)
+
+// open decodes stored events and unseals them, with one look-up for all keys. The first that cannot be decoded ends it.
+func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]Recorded, error) {
+	return openWith(ctx, codec, keys, batch, func(s *stored, _ int, err error) error { return &PoisonError{Position: s.Position, Err: err} })
 }
 
-// open decodes stored events and unseals them, with one look-up for all keys.
-func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]Recorded, error) {
+// openWith is open; unreadable hears of each event that cannot be decoded, and the error it answers ends it.
+func openWith(ctx context.Context, codec *Codec, keys *Keyring, batch []stored, unreadable func(s *stored, version int, err error) error) ([]Recorded, error) {
 	if len(batch) == 0 {
 		return nil, nil
 	}
@@ -315,14 +326,21 @@ func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]R
 	metadata := reflect.ValueOf(&m).Elem()
 	for i := range batch {
 		m = storedMetadata{}
-		if err := readJSON(readMetadata, batch[i].metadata, metadata); err != nil {
-			return nil, &PoisonError{Position: batch[i].Position, Err: fmt.Errorf("decode metadata: %w", err)}
-		}
-		d, err := codec.decode(batch[i].Type, m.EventVersion, batch[i].data)
+		var d decoded
+		err := readJSON(readMetadata, batch[i].metadata, metadata)
 		if err != nil {
-			return nil, &PoisonError{Position: batch[i].Position, Err: err}
+			err = fmt.Errorf("decode metadata: %w", err)
+		} else {
+			batch[i].Metadata = m.Metadata
+			d, err = codec.decode(batch[i].Type, m.EventVersion, batch[i].data)
 		}
-		batch[i].Metadata, events[i] = m.Metadata, d
+		if err != nil {
+			if err = unreadable(&batch[i], m.EventVersion, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		events[i] = d
 		before := len(subjects)
 		subjects = append(subjects, d.entry.subjects(d.event.Elem())...)
 		if d.entry.ownKey && len(subjects) > before {
@@ -338,6 +356,10 @@ func open(ctx context.Context, codec *Codec, keys *Keyring, batch []stored) ([]R
 	}
 	opened := make([]Recorded, len(batch))
 	for i, s := range batch {
+		if !events[i].event.IsValid() {
+			opened[i] = s.Recorded
+			continue
+		}
 		if err := events[i].unseal(words.of(s.Stream, events[i].entry.ownKey)); err != nil {
 			return nil, err
 		}
@@ -418,7 +440,7 @@ func (k PostgresKeys) LoadKeys(ctx context.Context, subjects []uuid.UUID) (map[u
 }
 
 // PostgresKeys is the KeyStore on PostgreSQL.
-type PostgresKeys struct{ Pool *pgxpool.Pool }
+type PostgresKeys struct{ Pool Database }
 
 // CreateKey implements KeyStore.
 func (k PostgresKeys) CreateKey(ctx context.Context, org, subject uuid.UUID, wrapped []byte) ([]byte, error) {
@@ -432,13 +454,4 @@ func (k PostgresKeys) CreateKey(ctx context.Context, org, subject uuid.UUID, wra
 		return nil, err
 	}
 	return stored[subject], nil
-}
-
-// EraseKey implements KeyStore. The row stays, without the key.
-func (k PostgresKeys) EraseKey(ctx context.Context, org, subject uuid.UUID) error {
-	_, err := k.Pool.Exec(ctx, `
-		INSERT INTO subject_keys AS k (subject_id, org_id, wrapped, erased_at) VALUES ($1, $2, '', now())
-		ON CONFLICT (subject_id) DO UPDATE SET wrapped = '', erased_at = now() WHERE k.erased_at IS NULL AND k.org_id = excluded.org_id`,
-		[16]byte(subject), [16]byte(org))
-	return err
 }

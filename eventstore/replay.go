@@ -3,21 +3,29 @@ package eventstore
 import (
 	"context"
 	"fmt"
+	"iter"
+	"math"
 	"runtime"
 	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // replayPage is how many events are read at a time: enough to fold and to copy in one go, little enough to hold a few
 // pages of them in memory.
 const replayPage = 4000
 
-// AppendLock is the advisory lock that every append holds until it is committed. Whoever holds it sees a log that stands
-// still, and must not hold it for long.
-const AppendLock = lockKey
+// replayStretch is how many events, of whatever noun, one statement looks at: those of a rare noun may lie anywhere in a
+// long log, and a statement that looks for them in all of it would not end in time.
+const replayStretch = 20_000
+
+// Database is a pool. It may be one connection too, for somebody who uses it for one thing at a time.
+type Database interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
 
 // Replay reads the log stream by stream, for those who make tables anew.
 //
@@ -28,7 +36,7 @@ const AppendLock = lockKey
 // that would keep the rest of the database from being vacuumed. Events are decoded on all cores, because that is what
 // takes the time.
 type Replay struct {
-	Pool  *pgxpool.Pool
+	Pool  Database
 	Codec *Codec
 	Keys  *Keyring
 }
@@ -68,10 +76,57 @@ func (r Replay) Streams(ctx context.Context, nouns []string, upto int64, each fu
 
 // read sends pages that end with a stream.
 func (r Replay) read(ctx context.Context, nouns []string, upto int64, pages chan<- []stored) error {
-	var after place
+	for s, err := range r.stretches(ctx) {
+		if err == nil {
+			err = r.readStretch(ctx, s, nouns, upto, pages)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stretch is all streams after one of them, up to another.
+type stretch struct{ after, last uuid.UUID }
+
+// stretches cuts the log into stretches of about replayStretch events, the last of them without an end.
+func (r Replay) stretches(ctx context.Context) iter.Seq2[stretch, error] {
+	return func(yield func(stretch, error) bool) {
+		var s stretch
+		for s.last != uuid.Max {
+			s.after = s.last
+			var err error
+			if s.last, err = r.endOfStretch(ctx, s.after); !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// endOfStretch reads nothing but the unique index.
+func (r Replay) endOfStretch(ctx context.Context, after uuid.UUID) (uuid.UUID, error) {
+	if err := ctx.Err(); err != nil {
+		return uuid.Nil, err
+	}
+	ctx, done := unhurried(ctx)
+	defer done()
+	// Numbers that the planner can see: it must not take this for a search in all of the log.
+	rows, err := r.Pool.Query(ctx, fmt.Sprintf(`SELECT stream_id FROM events WHERE stream_id > $1 ORDER BY stream_id, version OFFSET %d LIMIT 1`, replayStretch),
+		[16]byte(after))
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("divide the log after %s: %w", after, err)
+	}
+	ids, err := collectIDs(rows, "divide the log")
+	return append(ids, uuid.Max)[0], err
+}
+
+// readStretch sends the pages of a stretch.
+func (r Replay) readStretch(ctx context.Context, s stretch, nouns []string, upto int64, pages chan<- []stored) error {
+	after := place{stream: s.after, version: math.MaxInt32}
 	var begun []stored // of a stream that goes on in the next page
 	for {
-		events, err := r.page(ctx, nouns, upto, after)
+		events, err := r.page(ctx, nouns, upto, after, s.last)
 		if err != nil {
 			return err
 		}
@@ -101,15 +156,15 @@ func (r Replay) read(ctx context.Context, nouns []string, upto int64, pages chan
 	}
 }
 
-func (r Replay) page(ctx context.Context, nouns []string, upto int64, after place) ([]stored, error) {
+func (r Replay) page(ctx context.Context, nouns []string, upto int64, after place, last uuid.UUID) ([]stored, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	ctx, done := unhurried(ctx)
 	defer done()
-	events, err := queryStored(ctx, r.Pool, r.Codec, selectEvents+`
-		WHERE (stream_id, version) > ($1, $2) AND position <= $3 AND split_part(type, '.', 1) = ANY($4)
-		ORDER BY stream_id, version LIMIT $5`, [16]byte(after.stream), after.version, upto, nouns, replayPage)
+	events, err := queryStored(ctx, r.Pool, r.Codec, fmt.Sprintf(selectEvents+`
+		WHERE (stream_id, version) > ($1, $2) AND stream_id <= $3 AND position <= $4 AND split_part(type, '.', 1) = ANY($5)
+		ORDER BY stream_id, version LIMIT %d`, replayPage), [16]byte(after.stream), after.version, [16]byte(last), upto, nouns)
 	if err != nil {
 		return nil, fmt.Errorf("replay after %s: %w", after.stream, err)
 	}
@@ -148,6 +203,8 @@ func (r Replay) streams(ctx context.Context, page []stored) ([]Stream, error) {
 
 // Changed answers the streams of some nouns that have events after one position and not after another.
 func (r Replay) Changed(ctx context.Context, nouns []string, after, upto int64) ([]uuid.UUID, error) {
+	ctx, done := unhurried(ctx)
+	defer done()
 	rows, err := r.Pool.Query(ctx, `
 		SELECT DISTINCT stream_id FROM events WHERE position > $1 AND position <= $2 AND split_part(type, '.', 1) = ANY($3)`, after, upto, nouns)
 	if err != nil {
@@ -156,11 +213,30 @@ func (r Replay) Changed(ctx context.Context, nouns []string, after, upto int64) 
 	return collectIDs(rows, "list changed streams")
 }
 
-// IDs answers the next streams of some nouns after one of them, at most limit, in the order of their ids.
-func (r Replay) IDs(ctx context.Context, nouns []string, after uuid.UUID, upto int64, limit int) ([]uuid.UUID, error) {
+// IDs answers all streams of some nouns that had begun at a position, some at a time, in the order of their ids.
+func (r Replay) IDs(ctx context.Context, nouns []string, upto int64) iter.Seq2[[]uuid.UUID, error] {
+	return func(yield func([]uuid.UUID, error) bool) {
+		for s, err := range r.stretches(ctx) {
+			var ids []uuid.UUID
+			if err == nil {
+				ids, err = r.idsOf(ctx, s, nouns, upto)
+			}
+			if err != nil || len(ids) > 0 {
+				if !yield(ids, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r Replay) idsOf(ctx context.Context, s stretch, nouns []string, upto int64) ([]uuid.UUID, error) {
+	ctx, done := unhurried(ctx)
+	defer done()
 	rows, err := r.Pool.Query(ctx, `
-		SELECT stream_id FROM events WHERE stream_id > $1 AND version = 1 AND position <= $2 AND split_part(type, '.', 1) = ANY($3)
-		ORDER BY stream_id LIMIT $4`, [16]byte(after), upto, nouns, limit)
+		SELECT stream_id FROM events
+		WHERE stream_id > $1 AND stream_id <= $2 AND version = 1 AND position <= $3 AND split_part(type, '.', 1) = ANY($4)
+		ORDER BY stream_id`, [16]byte(s.after), [16]byte(s.last), upto, nouns)
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}

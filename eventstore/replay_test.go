@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/eventstore"
@@ -70,15 +72,65 @@ func TestAReplayGivesEveryStreamOnce(t *testing.T) {
 			require.Equal(t, []uuid.UUID{id}, changed)
 		}
 	}
-	all, err := replayOf(s).IDs(t.Context(), []string{"note"}, uuid.Nil, 1<<60, 100)
-	require.NoError(t, err)
-	require.ElementsMatch(t, ids, all)
-	some, err := replayOf(s).IDs(t.Context(), []string{"note"}, all[1], 1<<60, 2)
-	require.NoError(t, err)
-	require.Equal(t, all[2:4], some)
-	none, err := replayOf(s).IDs(t.Context(), []string{"ticket"}, uuid.Nil, 1<<60, 2)
-	require.NoError(t, err)
-	require.Empty(t, none)
+	require.ElementsMatch(t, ids, idsOf(t, s, "note"))
+	require.Empty(t, idsOf(t, s, "ticket"))
+}
+
+// idsOf lists the streams of a noun.
+func idsOf(t *testing.T, s instance, noun string) []uuid.UUID {
+	t.Helper()
+	var all []uuid.UUID
+	for ids, err := range replayOf(s).IDs(t.Context(), []string{noun}, 1<<60) {
+		require.NoError(t, err)
+		require.NotEmpty(t, ids)
+		all = append(all, ids...)
+	}
+	return all
+}
+
+// Streams of a noun that is rare are found wherever they lie, and no statement looks at all of the log.
+func TestAReplayOfARareNounGoesThroughTheLogInStretches(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t), eventstore.Options{})
+	var rare []uuid.UUID
+	for _, before := range []int{10, 24_000, 24_000} {
+		fillFast(t, s, org, before)
+		stream := fresh()
+		_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: []any{eventstoretest.Counted{}, eventstoretest.Counted{}}})
+		require.NoError(t, err)
+		rare = append(rare, stream.ID)
+	}
+	require.Equal(t, rare, idsOf(t, s, "number"))
+	for range replayOf(s).IDs(t.Context(), []string{"number"}, 1<<60) {
+		break // whoever has enough
+	}
+	replay, queries := replayOf(s), counting{Database: s.pool}
+	replay.Pool = &queries
+	var found []uuid.UUID
+	var mu sync.Mutex
+	require.NoError(t, replay.Streams(t.Context(), []string{"number"}, 1<<60, func(_ context.Context, some []eventstore.Stream) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, one := range some {
+			require.Len(t, one.Events, 2)
+			found = append(found, one.ID)
+		}
+		return nil
+	}))
+	require.ElementsMatch(t, rare, found)
+	require.EqualValues(t, 6, queries.number.Load(), "three stretches, each measured and read")
+	require.Len(t, replayed(t, s, 1<<60), 4801)
+}
+
+// counting counts the queries.
+type counting struct {
+	eventstore.Database
+	number atomic.Int64
+}
+
+func (c *counting) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	c.number.Add(1)
+	return c.Database.Query(ctx, sql, args...)
 }
 
 func TestAReplayEndsWithItsFirstError(t *testing.T) {
@@ -105,6 +157,7 @@ func TestAReplayEndsWithItsFirstError(t *testing.T) {
 	require.Error(t, err)
 	_, err = replayOf(s).Changed(t.Context(), nil, 0, 1)
 	require.Error(t, err)
-	_, err = replayOf(s).IDs(t.Context(), nil, uuid.Nil, 0, 1)
-	require.Error(t, err)
+	for _, err := range replayOf(s).IDs(t.Context(), nil, 0) {
+		require.Error(t, err)
+	}
 }

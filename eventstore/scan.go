@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // fewStored is how many events most streams have at the most.
@@ -19,8 +18,8 @@ const fewStored = 64
 //
 // It takes PostgreSQL's binary form apart by hand. pgx's Scan would do that too, at three times the price: it looks up
 // how to read every column of every row, and allocates each text by itself.
-func queryStored(ctx context.Context, pool *pgxpool.Pool, codec *Codec, sql string, args ...any) ([]stored, error) {
-	rows, err := pool.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
+func queryStored(ctx context.Context, db querier, codec *Codec, sql string, args ...any) ([]stored, error) {
+	rows, err := db.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type amiss struct {
 	lost    map[uuid.UUID]int64 // how many are missing of each stream, those not listed included
 	extras  []Leaf
 	unknown int64 // extras that are not listed
+	ahead   run   // extras that are not listed, behind all leaves that have come
 	run     run
 	remade  map[uuid.UUID]*Finding
 	chains  []*Finding // those of remade, in the order of the log
@@ -30,7 +31,7 @@ type missed struct {
 	detail string
 }
 
-// run is the leaves without events since the last that had its own: at the end, what was cut off the log.
+// run is a part of the log. That of leaves without events since the last that had its own is, at the end, what was cut off.
 type run struct {
 	first, last int64 // positions
 	count       int64
@@ -46,22 +47,32 @@ func (a *amiss) miss(l Leaf, detail string) {
 	if l.Position == 0 {
 		return // nobody knows where it stood
 	}
-	if a.run.count == 0 {
-		a.run = run{first: l.Position, stream: l.Stream}
+	a.run.add(l)
+}
+
+func (r *run) add(l Leaf) {
+	if r.count == 0 {
+		*r = run{first: l.Position, last: l.Position, stream: l.Stream}
 	}
-	a.run.last, a.run.several = l.Position, a.run.several || l.Stream != a.run.stream
-	a.run.count++
+	r.first, r.last, r.several = min(r.first, l.Position), max(r.last, l.Position), r.several || l.Stream != r.stream
+	r.count++
 }
 
 func (a *amiss) runEnds() { a.run = run{} }
 
-func (a *amiss) extra(l Leaf) {
-	if len(a.extras) == maxAmiss {
+func (a *amiss) extra(l Leaf, ahead bool) {
+	switch {
+	case len(a.extras) < maxAmiss:
+		a.extras = append(a.extras, l)
+	case ahead:
+		a.ahead.add(l)
+	default:
 		a.unknown++
-		return
 	}
-	a.extras = append(a.extras, l)
 }
+
+// aheadEnds notes that leaves have come: what stood behind all of them does so no more.
+func (a *amiss) aheadEnds() { a.unknown, a.ahead = a.unknown+a.ahead.count, run{} }
 
 // gap notes the versions that are missing before an event.
 func (a *amiss) gap(r Raw, st standing, when string, f *findings) {
@@ -87,8 +98,8 @@ func (a *amiss) remadeChain(r Raw) {
 	found.Upto = r.Position
 }
 
-// settle tells what happened.
-func (a *amiss) settle(streams map[uuid.UUID]standing, f *findings) {
+// settle tells what happened, and answers how many events stand behind the position up to which the log is signed.
+func (a *amiss) settle(streams map[uuid.UUID]standing, signed int64, f *findings) (unsigned int64) {
 	var s settlement
 	for _, found := range a.chains {
 		s.add(*found)
@@ -97,13 +108,21 @@ func (a *amiss) settle(streams map[uuid.UUID]standing, f *findings) {
 	a.cut(&s)
 	a.removed(streams, &s)
 	for _, x := range a.extras {
+		if x.Position > signed {
+			a.ahead.add(x)
+			continue
+		}
 		s.add(about(EventInserted, x.Position, x.Stream, x.Version, "it was never signed, and is not chained to its stream"))
 	}
 	if a.unknown > 0 {
 		s.add(Finding{Kind: EventInserted, Count: a.unknown, Detail: "and so many more, which are not listed"})
 	}
+	if a.ahead.count > 0 {
+		s.add(Finding{Kind: EventUnsigned, Position: a.ahead.first, Upto: a.ahead.last, Count: a.ahead.count, Detail: "no signed head covers them: anybody may have written them"})
+	}
 	f.count += int64(len(s.list))
 	f.list = append(f.list, s.list...)
+	return a.ahead.count
 }
 
 type settlement struct{ list []Finding }

@@ -42,12 +42,8 @@ type SignedLog struct {
 	Witness Witness
 }
 
-const (
-	// signLock is the advisory lock of whoever extends the tree. It is not the writers' lock: nobody who writes waits.
-	signLock = 7_305_002
-	// signPage is how many events are signed in one transaction, and so the most that one head adds.
-	signPage = 16_384
-)
+// signPage is how many events are signed in one transaction, and so the most that one head adds.
+const signPage = 16_384
 
 // Sign extends the tree to the end of the log, and signs a head for each page; nothing when the log has not grown. It
 // answers the last head, the zero Head for an empty log, and whether there is a new one. ErrSignedLog when the log, or
@@ -70,7 +66,7 @@ func (s *SignedLog) signNext(ctx context.Context) (head Head, more bool, err err
 	ctx, done := unhurried(ctx)
 	defer done()
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, signLock); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, SignLock); err != nil {
 			return err
 		}
 		last, open, t, err := s.signedSoFar(ctx, tx)

@@ -1,6 +1,7 @@
 package eventstore_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
@@ -273,6 +274,56 @@ func TestAnUntouchedLogAlwaysVerifies(t *testing.T) {
 	require.EqualValues(t, 8*40*4, report.Events)
 	require.EqualValues(t, 8*40*4, report.Size)
 	require.EqualValues(t, 8*40, report.Streams)
+}
+
+// interrupted lets something happen whenever it is asked what it saw.
+type interrupted struct {
+	eventstore.Witness
+	by func()
+}
+
+func (w interrupted) Last() (string, error) {
+	w.by()
+	return w.Witness.Last()
+}
+
+// A head that is signed while a verification begins covers no more than that looks at.
+func TestAHeadSignedMeanwhileIsNoCut(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	s, log := open(t, pool, eventstore.Options{}), signedLog(t, pool)
+	fillFast(t, s, org, 20)
+	mustSign(t, log)
+	verified := *log
+	verified.Witness = interrupted{log.Witness, func() {
+		fillFast(t, s, org, 20)
+		mustSign(t, log)
+	}}
+	for n := range 3 {
+		report := mustVerify(t, &verified)
+		require.True(t, report.Valid, "%+v", report.Findings)
+		require.EqualValues(t, 40+20*n, report.Size)
+	}
+}
+
+// An export ends with the head it was signed with, however much is appended while it is written.
+func TestAnExportHoldsNothingUnsigned(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	s, log := open(t, pool, eventstore.Options{}), signedLog(t, pool)
+	fillFast(t, s, org, 4100)
+	var file bytes.Buffer
+	done, err := log.Export(t.Context(), &file, func(int64, int64) { fillFast(t, s, org, 10) })
+	require.NoError(t, err)
+	require.Equal(t, done.Size, done.Events)
+	export, err := eventstore.OpenExport(&file)
+	require.NoError(t, err)
+	require.Equal(t, done.Events, export.Events)
+	report, err := export.Verify(log.Signer.HeadKey, nil, nil)
+	require.NoError(t, err)
+	require.True(t, report.Valid, "%+v", report.Findings)
+	require.Zero(t, report.Unsigned)
+	require.Greater(t, number(t, pool, `SELECT count(*) FROM events`), int(done.Events))
 }
 
 func TestAnOrganizationVerifiesItsOwnEvents(t *testing.T) {

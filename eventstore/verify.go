@@ -3,14 +3,12 @@ package eventstore
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 )
-
-// maxEarly bounds how many events are kept until it is known whether leaves come for them.
-const maxEarly = 10_000
 
 // verifier judges a log that is pushed to it: each signed head, then the leaves it adds, then the events they stand for.
 // Whether that comes from the database or from a file makes no difference to it.
@@ -42,8 +40,7 @@ type verifier struct {
 	last      Head                                  // the last head that is signed with the key
 	lost      bool                                  // a head spoke for neither: no later root can come out any more
 	subtree   func(level int, n int64, h tlog.Hash) // hears of complete subtrees; nil once the leaves are in doubt
-	lines     bool                                  // what comes may be in any order
-	early     []Raw                                 // events behind the last leaf: not signed, or out of order
+	lines     bool                                  // what comes is a file's: in any order, and only heads speak for it
 	promised  *Exported                             // what the end of an export says of it
 
 	span span
@@ -106,10 +103,7 @@ func (v *verifier) Leaves(leaves []Leaf) error {
 	if v.span.judged {
 		v.close()
 	}
-	for _, r := range v.early { // they should have come after these leaves
-		v.extra(r.leaf())
-	}
-	v.early = nil
+	v.amiss.aheadEnds()
 	v.span.leaves = append(v.span.leaves, leaves...)
 	return nil
 }
@@ -192,10 +186,8 @@ func (v *verifier) Event(r Raw) error {
 	case known && !s.came[at]:
 		s.came[at] = true
 		v.late(r, own, s.leaves[at])
-	case covered:
-		v.extra(own)
-	case v.lines && len(v.early) < maxEarly:
-		v.early = append(v.early, r)
+	case covered || v.lines: // anybody can make a chain, so it does not speak for what a file holds behind its head
+		v.extra(own, !covered)
 	default:
 		v.passTo(len(s.leaves))
 		v.unsigned++
@@ -238,8 +230,9 @@ func (v *verifier) late(r Raw, own, l Leaf) {
 	v.streams[r.Stream] = st
 }
 
-func (v *verifier) extra(own Leaf) {
-	v.amiss.extra(own)
+// extra notes an event without a leaf; ahead when it stands behind all leaves that have come.
+func (v *verifier) extra(own Leaf, ahead bool) {
+	v.amiss.extra(own, ahead)
 	st := v.streams[own.Stream]
 	st.present++
 	v.streams[own.Stream] = st
@@ -270,7 +263,7 @@ func (v *verifier) compare(r Raw, own, l Leaf) {
 func (v *verifier) chain(r Raw, own Leaf) {
 	st := v.streams[r.Stream]
 	if r.Version <= st.version {
-		v.extra(own)
+		v.extra(own, false)
 		return
 	}
 	next := standing{hash: r.Hash, stands: r.Hash, position: r.Position, version: r.Version, present: st.present + 1}
@@ -364,17 +357,17 @@ func (v *verifier) resolve() {
 // finish answers the report.
 func (v *verifier) finish() Report {
 	v.close()
-	for _, r := range v.early {
-		v.unsigned++
-		v.chain(r, r.leaf())
-	}
 	if n := v.leafTree.size - v.last.Size; n > 0 {
 		v.found.add(Finding{Kind: HeadRemoved, Position: v.last.Position + 1, Upto: v.lastLeaf, Count: n, Detail: fmt.Sprintf("%d entries behind the last signed head were signed once: there were later heads", n)})
 	}
 	for _, s := range v.seen {
 		v.holdAgainst(s)
 	}
-	v.amiss.settle(v.streams, &v.found)
+	signed := int64(math.MaxInt64) // the chain has judged what the database holds behind its last head
+	if v.lines {
+		signed = v.last.Position
+	}
+	v.unsigned += v.amiss.settle(v.streams, signed, &v.found)
 	if p := v.promised; v.found.count == 0 && p != nil && *p != (Exported{Events: v.events, Size: v.last.Size}) {
 		v.found.add(Finding{
 			Kind: FileCut, Count: p.Events - v.events,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,17 +22,17 @@ type Verifying struct {
 // Verify compares the events, as they stand in the database, with what was signed, and the heads with the one that the
 // witness kept. What it finds is no error. It may run while others write and sign.
 func (s *SignedLog) Verify(ctx context.Context, what Verifying) (Report, error) {
-	e, err := s.extentOf(ctx, what.Org)
-	if err != nil {
-		return Report{}, err
-	}
 	seen := what.Seen
-	kept, err := s.Witness.Last()
+	kept, err := s.Witness.Last() // before the extent, which must not be older: another head may be signed at any moment
 	if err != nil {
 		return Report{}, err
 	}
 	if h, err := s.Signer.Open(kept); err == nil {
-		seen = append(seen, h)
+		seen = append(slices.Clone(seen), h)
+	}
+	e, err := s.extentOf(ctx, what.Org)
+	if err != nil {
+		return Report{}, err
 	}
 	v := newVerifier(s.Signer.HeadKey, what.Org, seen)
 	var stored storedHashes

@@ -38,7 +38,10 @@ func synthetic(t require.TestingT, streams, events int) (key HeadKey, head Head,
 }
 
 func judged(t require.TestingT, key HeadKey, head Head, leaves []Leaf, log []Raw) Report {
-	v := newVerifier(key, uuid.Nil, nil)
+	return judgedBy(t, newVerifier(key, uuid.Nil, nil), head, leaves, log)
+}
+
+func judgedBy(t require.TestingT, v *verifier, head Head, leaves []Leaf, log []Raw) Report {
 	_, _, err := v.Head(head.Note)
 	require.NoError(t, err)
 	require.NoError(t, v.Leaves(leaves))
@@ -101,6 +104,47 @@ func TestTamperingWithMuchIsTold(t *testing.T) {
 	gap := judged(t, key, head, leaves, append(log[:events:events], far))
 	require.Len(t, gap.Findings, 1)
 	require.EqualValues(t, 1<<30-events/3-1, gap.FirstBad.Count)
+}
+
+// However much there is behind the last head: its chains judge it in a database, and nothing speaks for it in a file.
+func TestMuchBehindTheLastHeadIsJudged(t *testing.T) {
+	t.Parallel()
+	const events = 3 * (maxAmiss + 2_000)
+	_, _, _, log := synthetic(t, 3, events)
+	key, head, leaves, _ := synthetic(t, 3, 6)
+	report := judged(t, key, head, leaves, log)
+	require.True(t, report.Valid)
+	require.EqualValues(t, events-6, report.Unsigned)
+
+	file := newVerifier(key, uuid.Nil, nil)
+	file.lines = true
+	report = judgedBy(t, file, head, leaves, log)
+	require.EqualValues(t, events-6, report.Unsigned)
+	require.EqualValues(t, 1, report.Found)
+	report.FirstBad.Detail = ""
+	require.Equal(t, Finding{Kind: EventUnsigned, Position: 7, Upto: events, Count: events - 6}, *report.FirstBad)
+
+	file = newVerifier(key, uuid.Nil, nil)
+	file.lines = true
+	for _, r := range log {
+		require.NoError(t, file.Event(r))
+	}
+	report = judgedBy(t, file, head, leaves, nil)
+	require.EqualValues(t, 8, report.Found)
+	require.Equal(t, EventMoved, report.Findings[5].Kind, "the six that were signed stand before their head")
+	require.Equal(t, EventUnsigned, report.Findings[6].Kind)
+	require.EqualValues(t, maxAmiss-6, report.Findings[6].Count)
+	require.Equal(t, EventInserted, report.Findings[7].Kind)
+	require.EqualValues(t, events-maxAmiss, report.Findings[7].Count)
+
+	log[events-5].Data = []byte("other")
+	log[events-2].Version++
+	log[events-2].Hash = log[events-2].Link()
+	report = judged(t, key, head, leaves, log)
+	require.Equal(t, EventChanged, report.FirstBad.Kind)
+	require.EqualValues(t, events-4, report.FirstBad.Position)
+	require.EqualValues(t, 2, report.Found)
+	require.Equal(t, EventRemoved, report.Findings[1].Kind, "%+v", report.Findings)
 }
 
 func TestWhatComesLateIsMeasuredToo(t *testing.T) {

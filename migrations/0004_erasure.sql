@@ -1,6 +1,7 @@
 -- +goose Up
 -- A key is a person's or a ticket's. An erased one leaves its row behind, without the key: no second one is ever made.
 ALTER TABLE subject_keys ADD COLUMN erased_at timestamptz;
+CREATE INDEX subject_keys_erased ON subject_keys (subject_id) WHERE erased_at IS NOT NULL; -- every append asks
 
 -- What a request caused. The hash is eight bytes where a request id may have two hundred.
 CREATE INDEX events_correlation ON events (org_id, hashtextextended(metadata->>'correlation_id', 0));
@@ -23,4 +24,4 @@ DROP TABLE retention_rules;
 DROP INDEX tickets_closed, users_erasing, events_correlation;
 ALTER TABLE tickets DROP COLUMN words_erased;
 ALTER TABLE users DROP COLUMN erasure;
-ALTER TABLE subject_keys DROP COLUMN erased_at;
+ALTER TABLE subject_keys DROP COLUMN erased_at; -- and its index

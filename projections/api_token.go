@@ -56,8 +56,8 @@ func ApplyAPITokens(tokens []APITokenRow, r eventstore.Recorded) []APITokenRow {
 		return change(named(e.TokenID), revoke)
 	case user.Removed:
 		return change(func(t APITokenRow) bool { return !t.Revoked }, revoke)
-	case user.ErasureRequested:
-		return change(func(APITokenRow) bool { return true }, func(t *APITokenRow) { t.Name = unreadable(t.Name) })
+	case user.ErasureRequested: // their names read otherwise now
+		return change(func(APITokenRow) bool { return true }, func(*APITokenRow) {})
 	}
 	return tokens
 }
@@ -153,8 +153,8 @@ func (c *apiTokenArrays) add(tokens []APITokenRow, s eventstore.Stream) {
 // ErrNoAPIToken reports that the user has no such token.
 var ErrNoAPIToken = user.ErrTokenNotFound
 
-// FindByHash answers a token, revoked and expired ones too. It is the one query without an organization, because the
-// token is what tells which. ErrNoAPIToken when there is none.
+// FindByHash answers a token, revoked and expired ones too. It asks for no organization, because the token is what
+// tells which. ErrNoAPIToken when there is none.
 func (t *APITokens) FindByHash(ctx context.Context, hash string) (APITokenRow, error) {
 	return t.one(ctx, `SELECT `+apiTokenColumns+` FROM api_tokens WHERE hash = $1 LIMIT 1`, hash)
 }

@@ -11,7 +11,7 @@ import (
 // written meanwhile shows in neither.
 func (b *rebuild) compare(ctx context.Context) error {
 	b.Progress("compare", 0, 0)
-	return pgx.BeginTxFunc(ctx, b.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(snapshot pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, b.view, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(snapshot pgx.Tx) error {
 		if err := b.alignedWith(ctx, snapshot); err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (b *rebuild) compare(ctx context.Context) error {
 // alignedWith lets a transaction see the fresh tables at the very position of the live ones: it sees what was committed
 // when it runs its first statement, which happens here while nobody can append.
 func (b *rebuild) alignedWith(ctx context.Context, snapshot pgx.Tx) error {
-	return b.whileNobodyAppends(ctx, b.Pool, func(pgx.Tx) error {
+	return b.whileNobodyAppends(ctx, b.gate, func(pgx.Tx) error {
 		if _, err := b.catchUp(ctx, b.conn); err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"ticketd/eventstore"
 )
 
 // freshSchema is where tables are made anew. Its tables have the names of the live ones, so the same statements write to
@@ -181,7 +183,7 @@ func qualified(schema, table string) string { return pgx.Identifier{schema, tabl
 
 // querier is a connection or a transaction on it.
 type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	eventstore.Database
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)

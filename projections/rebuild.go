@@ -17,16 +17,17 @@ import (
 )
 
 const (
-	// rebuildLock is the advisory lock of whoever makes tables anew: one at a time, of all instances.
-	rebuildLock = 7_305_002
 	// fewStreams is how many may be left over for the moment in which nobody can append.
 	fewStreams = 200
 	// mostRounds is how often what was written meanwhile is caught up with, before the rest is done while all wait.
 	mostRounds = 20
 	// refreshPage is how many rows of a table that is made of other tables are written at a time.
 	refreshPage = 1000
-	// cleanUp is how long dropping a half-made table may take after everything else was called off.
+	// cleanUp is how long dropping half-made tables may take after everything else was called off.
 	cleanUp = 30 * time.Second
+	// lingering is how long PostgreSQL may take to notice that a connection has ended, and lookAgain how often to look.
+	lingering = 5 * time.Second
+	lookAgain = 20 * time.Millisecond
 )
 
 // ErrRebuilding reports that somebody else is making tables anew.
@@ -44,8 +45,9 @@ type Rebuilder struct {
 	Pool  *pgxpool.Pool
 	Codec *eventstore.Codec
 
-	// Keys answers a keyring that remembers nothing: a person may have been erased by another instance a moment ago.
-	Keys func() (*eventstore.Keyring, error)
+	// Keys answers a keyring that remembers nothing: a person may have been erased by another instance a moment ago. It
+	// asks the database that it is given, and no other: while nobody can append, everybody may wait for a connection.
+	Keys func(eventstore.Database) (*eventstore.Keyring, error)
 
 	// Progress hears how far each step has come: "fold" counts events, the others streams. A total of 0 is one that nobody
 	// knows, and a step without any number takes no time worth counting.
@@ -62,9 +64,16 @@ type Rebuilt struct {
 }
 
 // rebuild is one at work.
+//
+// # Why
+//
+// It has its own connections before it begins. Who holds the lock of every append, and then waits for a connection of
+// the pool that writers hold who wait for the lock, waits for ever.
 type rebuild struct {
 	*Rebuilder
-	conn  *pgx.Conn // finds the fresh tables first
+	conn  *pgx.Conn // holds RebuildLock, and finds the fresh tables first
+	gate  *pgx.Conn // holds AppendLock while conn commits
+	view  *pgx.Conn // sees all tables as they were at one position
 	live  string    // the schema of the live tables
 	plans blueprint
 	list  []Projection
@@ -73,22 +82,50 @@ type rebuild struct {
 	did   Rebuilt
 }
 
-// Run makes the tables of some projections anew and puts them in the place of the live ones. ErrRebuilding when somebody
-// else does that already, ErrReshaped when a migration came between; the live tables are as they were after any error.
+// Run makes the tables of some projections anew, whatever code made them, and puts them in the place of the live ones.
+// ErrRebuilding when somebody else does that already, ErrReshaped when a migration came between; the live tables are as
+// they were after any error.
 func (r *Rebuilder) Run(ctx context.Context, list ...Projection) (Rebuilt, error) {
+	return r.run(ctx, func(context.Context) ([]Projection, error) { return list, nil })
+}
+
+// run makes those tables anew that which answers. It is asked when nobody else can make any.
+func (r *Rebuilder) run(ctx context.Context, which func(context.Context) ([]Projection, error)) (Rebuilt, error) {
 	began := time.Now()
-	b := &rebuild{Rebuilder: r, list: inOrder(list), nouns: nounsOf(list)}
+	b := &rebuild{Rebuilder: r}
 	if err := b.begin(ctx); err != nil {
 		return Rebuilt{}, err
 	}
-	defer b.end(context.WithoutCancel(ctx))
-	for _, step := range []func(context.Context) error{b.create, b.fold, b.finish, b.compare, b.swap} {
+	defer func() { _ = b.end(context.WithoutCancel(ctx)) }() // what is left then is dropped by the next rebuild, or by Clear
+	list, err := which(ctx)
+	if err != nil || len(list) == 0 {
+		return Rebuilt{}, err
+	}
+	b.list, b.nouns = inOrder(list), nounsOf(list)
+	for _, step := range []func(context.Context) error{b.connect, b.create, b.fold, b.finish, b.compare, b.swap} {
 		if err := step(ctx); err != nil {
 			return Rebuilt{}, fmt.Errorf("rebuild %v: %w", names(list), err)
 		}
 	}
 	b.did.Took = time.Since(began)
 	return b.did, nil
+}
+
+// Clear drops what a rebuild that was killed has left: rows that people can read and that no erasure comes to.
+// ErrRebuilding when one is running: it leaves nothing behind, unless it is killed.
+func (r *Rebuilder) Clear(ctx context.Context) error {
+	var left bool
+	if err := r.Pool.QueryRow(ctx, `SELECT to_regnamespace($1) IS NOT NULL`, freshSchema).Scan(&left); err != nil {
+		return fmt.Errorf("look for a rebuild's leftovers: %w", err)
+	}
+	if !left { // do not take the lock from somebody who begins
+		return nil
+	}
+	b := &rebuild{Rebuilder: r}
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	return b.end(context.WithoutCancel(ctx))
 }
 
 // inOrder puts first what others are made of.
@@ -114,15 +151,15 @@ func names(list []Projection) []string {
 	return names
 }
 
-// begin takes a connection of its own and the lock. What ends it ends both.
-func (b *rebuild) begin(ctx context.Context) error {
-	pooled, err := b.Pool.Acquire(ctx)
-	if err != nil {
+// begin takes a connection of its own and the lock. What ends it ends both: the swap happens on the very connection that
+// has the lock, so a rebuild that lost one cannot put anything in the place of the live tables. This is why the lock is
+// taken here, and not around it by somebody who holds it on another connection.
+func (b *rebuild) begin(ctx context.Context) (err error) {
+	if b.conn, err = b.own(ctx); err != nil {
 		return fmt.Errorf("begin a rebuild: %w", err)
 	}
-	b.conn = pooled.Hijack()
 	var alone bool
-	err = b.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), current_schema()`, rebuildLock).Scan(&alone, &b.live)
+	err = b.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), current_schema()`, eventstore.RebuildLock).Scan(&alone, &b.live)
 	if err == nil && !alone {
 		err = ErrRebuilding
 	}
@@ -137,15 +174,61 @@ func (b *rebuild) begin(ctx context.Context) error {
 	return nil
 }
 
-// end drops what is left of fresh tables. When it cannot, the next rebuild does.
-func (b *rebuild) end(ctx context.Context) {
+// own takes a connection out of the pool, for good.
+func (b *rebuild) own(ctx context.Context) (*pgx.Conn, error) {
+	pooled, err := b.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pooled.Hijack(), nil
+}
+
+// connect takes the other connections.
+func (b *rebuild) connect(ctx context.Context) (err error) {
+	if b.gate, err = b.own(ctx); err != nil {
+		return err
+	}
+	b.view, err = b.own(ctx)
+	return err
+}
+
+// end drops what is left of fresh tables, and only then lets the next rebuild begin, which makes some of the same names.
+func (b *rebuild) end(ctx context.Context) error {
 	ctx, done := context.WithTimeout(ctx, cleanUp)
 	defer done()
-	// The connection first: its transaction may hold the tables. The lock before it: PostgreSQL takes its time to notice
-	// that a connection has ended.
+	for _, other := range []*pgx.Conn{b.view, b.gate} { // their transactions may hold the tables
+		if other != nil {
+			_ = other.Close(ctx) // it is of no more use
+		}
+	}
+	if b.conn.IsClosed() { // a statement was called off, and the lock went with it
+		return b.clearSoon(ctx)
+	}
+	_, err := b.conn.Exec(ctx, `DROP SCHEMA IF EXISTS `+freshSchema+` CASCADE`)
+	// PostgreSQL takes its time to notice that a connection has ended.
 	_, _ = b.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
-	_ = b.conn.Close(ctx)
-	_, _ = b.Pool.Exec(ctx, `DROP SCHEMA IF EXISTS `+freshSchema+` CASCADE`)
+	_ = b.conn.Close(ctx) // which would have unlocked too
+	if err != nil {
+		return fmt.Errorf("drop fresh tables: %w", err)
+	}
+	return nil
+}
+
+// clearSoon clears when PostgreSQL has noticed that the connection of this rebuild has ended. ErrRebuilding when somebody
+// else has begun another: that one drops the tables.
+func (b *rebuild) clearSoon(ctx context.Context) error {
+	deadline := time.Now().Add(lingering)
+	for {
+		err := b.Clear(ctx)
+		if !errors.Is(err, ErrRebuilding) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookAgain):
+		}
+	}
 }
 
 // create makes the bare tables.
@@ -160,9 +243,9 @@ func (b *rebuild) create(ctx context.Context) (err error) {
 }
 
 // replay reads the log with keys that were looked up after this call.
-func (b *rebuild) replay() (eventstore.Replay, error) {
-	keys, err := b.Keys()
-	return eventstore.Replay{Pool: b.Pool, Codec: b.Codec, Keys: keys}, err
+func (b *rebuild) replay(from eventstore.Database) (eventstore.Replay, error) {
+	keys, err := b.Keys(from)
+	return eventstore.Replay{Pool: from, Codec: b.Codec, Keys: keys}, err
 }
 
 func (b *rebuild) head(ctx context.Context, q querier) (head int64, err error) {
@@ -187,7 +270,7 @@ func (b *rebuild) fold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	replay, err := b.replay()
+	replay, err := b.replay(b.Pool) // several read at a time, and nobody waits for them
 	if err != nil {
 		return err
 	}
@@ -253,22 +336,27 @@ func (b *rebuild) finish(ctx context.Context) error {
 
 // refreshAll writes a table that is made of others, stream by stream.
 func (b *rebuild) refreshAll(ctx context.Context, p Projection) error {
-	replay, err := b.replay()
+	replay, err := b.replay(b.conn)
 	if err != nil {
 		return err
 	}
-	var after uuid.UUID
-	for done := int64(0); ; {
-		ids, err := replay.IDs(ctx, p.Nouns, after, b.at, refreshPage)
-		if err != nil || len(ids) == 0 {
+	var done int64
+	for ids, err := range replay.IDs(ctx, p.Nouns, b.at) {
+		if err != nil {
 			return err
 		}
-		if err := refresh(context.WithoutCancel(ctx), b.conn, p, ids); err != nil {
-			return err
+		for page := range slices.Chunk(ids, refreshPage) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := refresh(context.WithoutCancel(ctx), b.conn, p, page); err != nil {
+				return err
+			}
+			done += int64(len(page))
+			b.Progress("fill "+p.Name, done, 0)
 		}
-		after, done = ids[len(ids)-1], done+int64(len(ids))
-		b.Progress("fill "+p.Name, done, 0)
 	}
+	return nil
 }
 
 func refresh(ctx context.Context, q querier, p Projection, ids []uuid.UUID) error {
@@ -297,7 +385,7 @@ func (b *rebuild) catchUp(ctx context.Context, q querier) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	replay, err := b.replay()
+	replay, err := b.replay(q)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -45,10 +47,10 @@ func newOffice(t *testing.T) office {
 	t.Helper()
 	o := office{desk: newDesk(t)}
 	o.list = registry(o.pool)
-	keys := func() (*eventstore.Keyring, error) {
-		return eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: o.pool})
+	keys := func(from eventstore.Database) (*eventstore.Keyring, error) {
+		return eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: from})
 	}
-	own, err := keys()
+	own, err := keys(o.pool)
 	require.NoError(t, err)
 	o.store = eventstore.Open(t.Context(), o.pool, catalog.Codec, own, eventstore.Options{Inline: projections.Inline(o.list)})
 	t.Cleanup(o.store.Close)
@@ -269,18 +271,179 @@ func (o office) during(step string, what func()) {
 	}
 }
 
-// A person who is erased while a rebuild runs is erased in the tables that it makes.
+// A person who is erased while a rebuild runs is erased in the tables that it makes, whatever it had read before: in the
+// search too.
 func TestWordsErasedMeanwhileAreErased(t *testing.T) {
 	t.Parallel()
+	for _, step := range []string{"read", "fold", "make the indexes of tickets", "make the indexes of ticket_search", "fill ticket_search", "compare", "swap"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.follow()
+			id := o.opened(func(t *ticket.Opened) { t.Title = "Her zucchini" })
+			hers := o.commented(o.ann, "zucchini", false)
+			o.happen(o.opened(func(t *ticket.Opened) { t.CreatedBy = o.bob }), hers)
+			o.caughtUp()
+			const words = `SELECT count(*) FROM ticket_search WHERE words @@ 'zucchini'`
+			require.Equal(t, 2, o.number(words))
+			var erased bool
+			erase := func() {
+				require.Contains(t, o.find(id).Title, "zucchini")
+				_, err := o.pool.Exec(t.Context(), `UPDATE subject_keys SET wrapped = '', erased_at = now() WHERE subject_id = $1`, [16]byte(o.ann.UUID))
+				require.NoError(t, err)
+				for _, s := range o.streams() {
+					o.happen(ticket.ID{UUID: s.ID}, ticket.WordsErased{Of: o.ann})
+				}
+				erased = true
+			}
+			o.during(step, erase)
+			if step == "read" { // with a key that was still there, and written to the fresh table afterwards
+				o.rebuild.Keys = func(from eventstore.Database) (*eventstore.Keyring, error) {
+					store := lateKeys{PostgresKeys: eventstore.PostgresKeys{Pool: from}, once: &sync.Once{}, then: erase, of: o.ann.UUID}
+					if erased {
+						store.once.Do(func() {})
+					}
+					return eventstore.NewKeyring(make([]byte, 32), store)
+				}
+			}
+			o.run(o.list...)
+			require.True(t, erased)
+			o.caughtUp()
+			require.Equal(t, eventstore.Erased, o.find(id).Title)
+			require.Zero(t, o.number(`SELECT count(*) FROM comments WHERE content LIKE '%zucchini%'`))
+			require.Zero(t, o.number(words))
+		})
+	}
+}
+
+// lateKeys calls then when a key was read, before anybody uses it.
+type lateKeys struct {
+	eventstore.PostgresKeys
+	of   uuid.UUID
+	once *sync.Once
+	then func()
+}
+
+func (k lateKeys) LoadKeys(ctx context.Context, subjects []uuid.UUID) (map[uuid.UUID][]byte, error) {
+	keys, err := k.PostgresKeys.LoadKeys(ctx, subjects)
+	if slices.Contains(subjects, k.of) {
+		k.once.Do(k.then)
+	}
+	return keys, err
+}
+
+// The log is signed while tables are made, and tables are made while the log is signed.
+func TestALogIsSignedDuringARebuild(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
-	id := o.opened(func(t *ticket.Opened) { t.Title = "Her secret" })
-	o.during("make the indexes of tickets", func() {
-		require.Contains(t, o.find(id).Title, "secret")
-		require.NoError(t, eventstore.PostgresKeys{Pool: o.pool}.EraseKey(t.Context(), o.org.UUID, o.ann.UUID))
-		o.happen(id, ticket.WordsErased{Of: o.ann})
+	o.opened()
+	signer, err := eventstore.NewHeadSigner([32]byte{})
+	require.NoError(t, err)
+	var head eventstore.Head
+	o.during("compare", func() {
+		log := eventstore.SignedLog{Pool: o.pool, Signer: signer, Witness: noWitness{}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		head, _, err = log.Sign(ctx)
 	})
 	o.run(o.list...)
-	require.Equal(t, eventstore.Erased, o.find(id).Title)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, head.Size)
+
+	signing, err := o.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = signing.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1)`, eventstore.SignLock)
+	require.NoError(t, err)
+	o.run(o.list...)
+	require.NoError(t, signing.Rollback(t.Context()))
+}
+
+type noWitness struct{}
+
+func (noWitness) Last() (string, error) { return "", nil }
+func (noWitness) Keep(string) error     { return nil }
+
+// Whoever reads slowly has all connections, and still nobody who writes waits for a rebuild that waits for one of them.
+func TestARebuildHasTheConnectionsItNeeds(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"make the indexes of tickets", "compare", "swap"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.opened()
+			o.index()
+			config := o.pool.Config()
+			config.MaxConns = 2
+			few, err := pgxpool.NewWithConfig(t.Context(), config)
+			require.NoError(t, err)
+			t.Cleanup(few.Close)
+			o.rebuild.Pool = few
+			o.during(step, func() {
+				o.opened() // to be caught up with
+				for range config.MaxConns {
+					slow, err := few.Acquire(t.Context())
+					require.NoError(t, err)
+					t.Cleanup(slow.Release)
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			_, err = o.rebuild.Run(ctx, o.list...)
+			require.NoError(t, err)
+			require.Equal(t, 2, o.number(`SELECT count(*) FROM tickets`))
+			require.Zero(t, o.number(`SELECT count(*) FROM pg_namespace WHERE nspname = 'rebuild'`))
+		})
+	}
+}
+
+// What a killed rebuild has left goes, and not what one at work needs.
+func TestLeftoversAreCleared(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.opened()
+	require.NoError(t, o.rebuild.Clear(t.Context()), "there is nothing")
+	const left = `SELECT count(*) FROM pg_namespace WHERE nspname = 'rebuild'`
+	o.exec(`CREATE SCHEMA rebuild; CREATE TABLE rebuild.tickets (title text)`)
+	require.NoError(t, o.rebuild.Clear(t.Context()))
+	require.Zero(t, o.number(left))
+
+	o.exec(`CREATE SCHEMA rebuild; CREATE TABLE rebuild.tickets (title text)`)
+	require.NoError(t, o.rebuild.Renew(t.Context(), o.list, slog.New(slog.DiscardHandler)), "so does a program that starts")
+	require.Zero(t, o.number(left))
+
+	var running error
+	o.during("compare", func() { running = o.rebuild.Clear(t.Context()) })
+	o.run(o.list...)
+	require.ErrorIs(t, running, projections.ErrRebuilding)
+}
+
+// Rebuilds follow upon each other without a pause: none takes the tables of the next one away.
+func TestRebuildsInARowLeaveEachOtherAlone(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for range 20 {
+		o.opened()
+	}
+	var work sync.WaitGroup
+	var ran atomic.Int64
+	for range 3 {
+		work.Go(func() {
+			for ran.Load() < 12 {
+				own := *o.rebuild
+				did, err := own.Run(t.Context(), o.named("tickets"))
+				if errors.Is(err, projections.ErrRebuilding) {
+					continue
+				}
+				if !assert.NoError(t, err) {
+					return
+				}
+				assert.True(t, did.Tables[0].Equal())
+				ran.Add(1)
+			}
+		})
+	}
+	work.Wait()
+	require.Equal(t, 20, o.number(`SELECT count(*) FROM tickets`))
 }
 
 func TestOneRebuildAtATime(t *testing.T) {
@@ -311,6 +474,7 @@ func TestARebuildThatIsStoppedChangesNothing(t *testing.T) {
 		_, err := o.rebuild.Run(ctx, o.list...)
 		require.ErrorIs(t, err, context.Canceled, step)
 		require.Equal(t, before, o.dump(), step)
+		require.Zero(t, o.number(`SELECT count(*) FROM pg_namespace WHERE nspname = 'rebuild'`), step)
 		cancel()
 	}
 	o.during("compare", func() { o.exec(`ALTER TABLE comments ADD COLUMN mood text NOT NULL DEFAULT ''`) })
@@ -320,11 +484,11 @@ func TestARebuildThatIsStoppedChangesNothing(t *testing.T) {
 	lost := errors.New("the keys are lost")
 	keys := o.rebuild.Keys
 	for calls := range 4 {
-		o.rebuild.Keys = func() (*eventstore.Keyring, error) {
+		o.rebuild.Keys = func(from eventstore.Database) (*eventstore.Keyring, error) {
 			if calls--; calls < 0 {
 				return nil, lost
 			}
-			return keys()
+			return keys(from)
 		}
 		_, err = o.rebuild.Run(t.Context(), o.list...)
 		require.ErrorIs(t, err, lost)
@@ -383,7 +547,7 @@ func TestALongReaderHoldsUpNobody(t *testing.T) {
 }
 
 // A table whose code has changed is made anew when the program starts, once, and with it what is made of it.
-func TestTablesOfOtherCodeAreRenewed(t *testing.T) {
+func TestTablesOfOlderCodeAreRenewed(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	none, err := o.rebuild.Outdated(t.Context(), o.list)
@@ -393,13 +557,14 @@ func TestTablesOfOtherCodeAreRenewed(t *testing.T) {
 	fresh, err := o.rebuild.Outdated(t.Context(), o.list)
 	require.NoError(t, err)
 	require.Empty(t, fresh, "an empty log needs no rebuild")
+	require.Equal(t, 5, o.number(`SELECT code FROM projections WHERE name = 'tickets'`))
 
 	o.opened()
 	o.index()
 	before := o.dump()
-	o.exec(`UPDATE tickets SET title = 'as older code had it'`)
-	for _, code := range []int{6, 2} { // 2: the program before, rolled back
-		o.list[1].Code = code
+	for _, older := range []string{`UPDATE projections SET code = 1 WHERE name = 'tickets'`, `DELETE FROM projections WHERE name = 'tickets'`} {
+		o.exec(`UPDATE tickets SET title = 'as older code had it'`)
+		o.exec(older)
 		outdated, err := o.rebuild.Outdated(t.Context(), o.list)
 		require.NoError(t, err)
 		require.Len(t, outdated, 2)
@@ -407,7 +572,7 @@ func TestTablesOfOtherCodeAreRenewed(t *testing.T) {
 		var said bytes.Buffer
 		var instances sync.WaitGroup
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		for range 2 {
+		for range 3 {
 			instances.Go(func() {
 				own := *o.rebuild
 				require.NoError(t, own.Renew(t.Context(), o.list, log))
@@ -423,6 +588,52 @@ func TestTablesOfOtherCodeAreRenewed(t *testing.T) {
 	require.NoError(t, o.rebuild.Renew(ctx, o.list, slog.New(slog.DiscardHandler)), "a program that stops is no trouble")
 }
 
+// An old program that starts once more while new ones take its place does not take back what they have made. Who wants
+// that says so.
+func TestTablesOfNewerCodeAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.opened()
+	o.exec(`UPDATE tickets SET title = 'as newer code has it'`)
+	o.exec(`UPDATE projections SET code = 99 WHERE name = 'tickets'`)
+	o.exec(`UPDATE projections SET code = 0 WHERE name = 'comments'`)
+	var said bytes.Buffer
+	require.NoError(t, o.rebuild.Renew(t.Context(), o.list, slog.New(slog.NewTextHandler(&said, nil))))
+	require.Equal(t, 1, bytes.Count(said.Bytes(), []byte("level=WARN msg=\"a newer program has made")), said.String())
+	require.Contains(t, said.String(), "projections=[tickets]")
+	require.Equal(t, 1, o.number(`SELECT count(*) FROM tickets WHERE title = 'as newer code has it'`))
+	require.Equal(t, 1, o.number(`SELECT code FROM projections WHERE name = 'comments'`), "the others are made anew")
+
+	o.run(o.named("tickets"))
+	require.Zero(t, o.number(`SELECT count(*) FROM tickets WHERE title = 'as newer code has it'`))
+	require.Equal(t, o.named("tickets").Code, o.number(`SELECT code FROM projections WHERE name = 'tickets'`))
+}
+
+// A restore brings the events while somebody starts who had found the log empty.
+func TestTheCodeOfEmptyTablesIsNotKnownOnceThereAreEvents(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.exec(`DELETE FROM projections`)
+	restore, err := o.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = restore.Rollback(context.WithoutCancel(t.Context())) }() // committed, unless the test fails
+	_, err = restore.Exec(t.Context(), `INSERT INTO events (stream_id, version, org_id, type, data, metadata, recorded_at, prev_hash, hash)
+		VALUES (gen_random_uuid(), 1, gen_random_uuid(), 'ticket.opened', '{}', '{"v":1}', now(), '', decode(repeat('00', 32), 'hex'))`)
+	require.NoError(t, err)
+	var starting sync.WaitGroup
+	var outdated []projections.Projection
+	starting.Go(func() { outdated, err = o.rebuild.Outdated(t.Context(), o.list) })
+	require.Eventually(t, func() bool {
+		return o.number(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 1
+	}, 20*time.Second, time.Millisecond)
+	require.NoError(t, restore.Commit(t.Context()))
+	starting.Wait()
+	require.NoError(t, err)
+	require.Len(t, outdated, len(o.list))
+	require.Zero(t, o.number(`SELECT count(*) FROM projections`))
+}
+
 func TestARebuildWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -432,6 +643,7 @@ func TestARebuildWithoutADatabase(t *testing.T) {
 	require.Error(t, err)
 	_, err = o.rebuild.Outdated(t.Context(), o.list)
 	require.Error(t, err)
+	require.Error(t, o.rebuild.Clear(t.Context()))
 	var said bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) { cancel(); return said.Write(p) }), nil))

@@ -63,7 +63,8 @@ func hasRule(s eventstore.Stream) bool {
 	return false
 }
 
-// Ruled answers the organizations that have a rule.
+// Ruled answers the organizations that have a rule. It asks for no organization, because which there are is the question:
+// the program itself erases, for nobody who asks.
 func (t *Retention) Ruled(ctx context.Context) ([]domain.OrgID, error) {
 	rows, err := t.pool.Query(ctx, `SELECT org_id FROM retention_rules WHERE days > 0 ORDER BY org_id`)
 	if err != nil {
@@ -78,21 +79,28 @@ func (t *Retention) Ruled(ctx context.Context) ([]domain.OrgID, error) {
 	return orgs, nil
 }
 
+// ExpiredTicket is a ticket that has its words for longer than its organization's rule allows.
+type ExpiredTicket struct {
+	ID       ticket.ID
+	ClosedAt time.Time
+}
+
 // Expired answers tickets of the organization that were closed longer ago than its rule allows and still have their
-// words, the longest closed first, deleted ones too: at most limit of them.
-func (t *Retention) Expired(ctx context.Context, org domain.OrgID, now time.Time, limit int) ([]ticket.ID, error) {
+// words, the longest closed first, deleted ones too: at most limit of those that come after the given one.
+func (t *Retention) Expired(ctx context.Context, org domain.OrgID, now time.Time, after ExpiredTicket, limit int) ([]ExpiredTicket, error) {
 	rows, err := t.pool.Query(ctx, `
-		SELECT t.id FROM tickets t JOIN retention_rules r USING (org_id)
+		SELECT t.id, t.closed_at FROM tickets t JOIN retention_rules r USING (org_id)
 		WHERE t.org_id = $1 AND r.days > 0 AND NOT t.words_erased AND t.closed_at < $2::timestamptz - make_interval(days => r.days)
-		ORDER BY t.closed_at LIMIT $3`, [16]byte(org.UUID), now, limit)
+			AND (t.closed_at, t.id) > ($3, $4)
+		ORDER BY t.closed_at, t.id LIMIT $5`, [16]byte(org.UUID), now, after.ClosedAt, [16]byte(after.ID.UUID), limit)
 	if err != nil {
 		return nil, fmt.Errorf("find expired tickets: %w", err)
 	}
-	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id ticket.ID, err error) {
-		return id, row.Scan((*[16]byte)(&id.UUID))
+	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e ExpiredTicket, err error) {
+		return e, row.Scan((*[16]byte)(&e.ID.UUID), &e.ClosedAt)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find expired tickets: %w", err)
 	}
-	return ids, nil
+	return page, nil
 }

@@ -84,7 +84,7 @@ func (b *rebuild) swapNow(ctx context.Context) error {
 
 // whileNobodyAppends runs f in a transaction that holds the lock of every append. A program that is frozen now must not
 // stop them for ever.
-func (b *rebuild) whileNobodyAppends(ctx context.Context, on beginner, f func(pgx.Tx) error) error {
+func (b *rebuild) whileNobodyAppends(ctx context.Context, on *pgx.Conn, f func(pgx.Tx) error) error {
 	var began time.Time
 	err := pgx.BeginFunc(ctx, on, func(tx pgx.Tx) error {
 		err := run(ctx, tx, `SET LOCAL idle_in_transaction_session_timeout = '10s'`, `SET LOCAL synchronous_commit = on`)
@@ -101,10 +101,6 @@ func (b *rebuild) whileNobodyAppends(ctx context.Context, on beginner, f func(pg
 		b.did.Waited = max(b.did.Waited, time.Since(began))
 	}
 	return err
-}
-
-type beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // exchange does the rest while nobody appends. The feed of a table is stopped at its checkpoint: it goes on with the

@@ -12,11 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ticketd/domain"
-	"ticketd/eventstore"
 )
 
-// FindEver answers the ticket that an id or a number names, as it is now, even if it has been deleted. ErrNoTicket when
-// there never was one that the caller may see.
+// FindEver answers the ticket that an id or a number names, as it is now: one that has been deleted, too, to those who
+// may read the audit log. ErrNoTicket when there never was one that the caller may see.
 func (t *Tickets) FindEver(ctx context.Context, caller domain.Caller, ref string) (TicketRow, error) {
 	const sql = `SELECT ` + ticketColumns + ` FROM tickets WHERE org_id = $1 AND `
 	var row TicketRow
@@ -28,7 +27,7 @@ func (t *Tickets) FindEver(ctx context.Context, caller domain.Caller, ref string
 	} else {
 		return row, ErrNoTicket
 	}
-	if err == nil && !caller.May(domain.ReadTickets, row.CreatedBy, row.Assignee) {
+	if err == nil && (!caller.May(domain.ReadTickets, row.CreatedBy, row.Assignee) || row.Deleted && !caller.Can(domain.ReadAudit)) {
 		return TicketRow{}, ErrNoTicket
 	}
 	return row, err
@@ -36,10 +35,11 @@ func (t *Tickets) FindEver(ctx context.Context, caller domain.Caller, ref string
 
 // PastPage asks for a part of the list of tickets as they stood at a moment, newest first.
 type PastPage struct {
-	At     time.Time
-	Filter TicketFilter // judged on the tickets of then, but for OwnedBy; Text is not looked at
-	After  *TicketCursor
-	Limit  int
+	At      time.Time
+	Filter  TicketFilter // judged on the tickets of then, but for OwnedBy; Text is not looked at
+	Deleted bool         // those that were deleted since, too
+	After   *TicketCursor
+	Limit   int
 }
 
 const (
@@ -53,9 +53,8 @@ const (
 // # Why
 //
 // The table knows which tickets there were, because the time a ticket was made never changes; what they were like, only
-// the log knows. A ticket that nothing has happened to since is as it was. Of all others the whole streams are read, and
-// not just what came until then: the fact that a person's words were erased comes later, and must count.
-func (t *Tickets) ListPast(ctx context.Context, org domain.OrgID, log eventstore.Reader, p PastPage) ([]TicketRow, *TicketCursor, error) {
+// the log knows. A ticket that nothing has happened to since is as it was; all others are folded anew.
+func (t *Tickets) ListPast(ctx context.Context, org domain.OrgID, log Events, p PastPage) ([]TicketRow, *TicketCursor, error) {
 	var page []TicketRow
 	left, batch := pastLooked, p.Limit+1 // one more tells whether there is a next page
 	for left > 0 {
@@ -105,17 +104,23 @@ func (t *Tickets) madeUntil(ctx context.Context, org domain.OrgID, p PastPage, l
 	if p.After != nil {
 		q.where("(created_at, id) < ($%d, $%d)", p.After.CreatedAt, [16]byte(p.After.ID))
 	}
-	parts := []string{"NOT deleted", "deleted"}
+	parts := []string{"NOT deleted"}
+	if p.Deleted {
+		parts = append(parts, "deleted")
+	}
 	if !p.Filter.OwnedBy.IsZero() {
 		own := q.arg("$%d", [16]byte(p.Filter.OwnedBy.UUID))
 		made, given := " AND created_by = "+own, " AND assignee = "+own+" AND created_by <> "+own
-		parts = []string{parts[0] + made, parts[0] + given, parts[1] + made, parts[1] + given}
+		for i, part := range parts {
+			parts[i] = part + made
+			parts = append(parts, part+given)
+		}
 	}
 	end := fmt.Sprintf(" ORDER BY created_at DESC, id DESC LIMIT %d", limit)
 	for i, part := range parts {
 		parts[i] = `(SELECT ` + ticketColumns + ` FROM tickets WHERE ` + q.conditions() + ` AND ` + part + end + `)`
 	}
-	rows, err := t.pool.Query(ctx, strings.Join(parts, " UNION ALL ")+end, q.args...)
+	rows, err := t.pool.Query(ctx, `SELECT * FROM (`+strings.Join(parts, " UNION ALL ")+`) AS made`+end, q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list past tickets: %w", err)
 	}
@@ -127,25 +132,16 @@ func (t *Tickets) madeUntil(ctx context.Context, org domain.OrgID, p PastPage, l
 }
 
 // rewind turns tickets as they are now into what they were at a moment.
-func rewind(ctx context.Context, org domain.OrgID, log eventstore.Reader, rows []TicketRow, at time.Time) error {
-	var moved []uuid.UUID
+func rewind(ctx context.Context, org domain.OrgID, log Events, rows []TicketRow, at time.Time) error {
+	var moved []history
 	for _, row := range rows {
 		if row.UpdatedAt.After(at) {
-			moved = append(moved, row.ID.UUID)
+			moved = append(moved, history{stream: row.ID.UUID, events: row.Version})
 		}
 	}
-	if moved == nil {
-		return nil
-	}
-	events, err := log.Read(ctx, eventstore.Query{Org: org.UUID, Streams: moved})
+	then, err := foldPast(ctx, org, log, at, ApplyTicket, moved)
 	if err != nil {
 		return fmt.Errorf("list past tickets: %w", err)
-	}
-	then := make(map[uuid.UUID]TicketRow, len(moved))
-	for _, r := range events {
-		if !r.At.After(at) {
-			then[r.Stream] = ApplyTicket(then[r.Stream], r)
-		}
 	}
 	for i, row := range rows {
 		if row.UpdatedAt.After(at) {
@@ -153,6 +149,26 @@ func rewind(ctx context.Context, org domain.OrgID, log eventstore.Reader, rows [
 		}
 	}
 	return nil
+}
+
+// DeletedOf answers the tickets that somebody created or has and that were deleted, newest first, as they are now.
+func (t *Tickets) DeletedOf(ctx context.Context, org domain.OrgID, owner domain.UserID, after *TicketCursor, limit int) ([]TicketRow, error) {
+	q := &ticketQuery{}
+	q.where("org_id = $%d AND deleted", [16]byte(org.UUID))
+	q.where("$%d IN (created_by, assignee)", [16]byte(owner.UUID))
+	if after != nil {
+		q.where("(created_at, id) < ($%d, $%d)", after.CreatedAt, [16]byte(after.ID))
+	}
+	sql := `SELECT ` + ticketColumns + ` FROM tickets WHERE ` + q.conditions() + fmt.Sprintf(" ORDER BY created_at DESC, id DESC LIMIT %d", limit)
+	rows, err := t.pool.Query(ctx, sql, q.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list deleted tickets: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanTicket)
+	if err != nil {
+		return nil, fmt.Errorf("list deleted tickets: %w", err)
+	}
+	return list, nil
 }
 
 // selects judges a ticket as newTicketQuery does, by all that may change about it.

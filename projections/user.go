@@ -61,12 +61,8 @@ func ApplyUser(u UserRow, r eventstore.Recorded) UserRow {
 		u.Status = user.StatusActive
 	case user.Removed:
 		u.Status = user.StatusRemoved
-	case user.ErasureRequested: // its own append still knows the words before it, which a later read does not
+	case user.ErasureRequested: // the words before it read as erased already
 		u.Erasure = user.ErasurePending
-		u.Username, u.Email, u.FullName = unreadable(u.Username), unreadable(u.Email), unreadable(u.FullName)
-		if len(u.Preferences) > 0 {
-			u.Preferences = map[string]any{eventstore.Erased: true}
-		}
 	case user.Erased:
 		u.Erasure = user.ErasureComplete
 	case user.PasswordChanged: // shows only as a time
@@ -75,14 +71,6 @@ func ApplyUser(u UserRow, r eventstore.Recorded) UserRow {
 	}
 	u.UpdatedAt = r.At
 	return u
-}
-
-// unreadable answers what a text reads as when its key is gone.
-func unreadable(text string) string {
-	if text == "" {
-		return ""
-	}
-	return eventstore.Erased
 }
 
 func (u UserRow) begun(r eventstore.Recorded, id domain.UserID, status user.Status, role domain.Role) UserRow {
@@ -217,7 +205,8 @@ func (t *Users) Active(ctx context.Context, org domain.OrgID, id domain.UserID) 
 	return account.Status == user.StatusActive, err
 }
 
-// Erasing answers the people of all organizations whose erasure was asked for and is not complete.
+// Erasing answers the people whose erasure was asked for and is not complete. It asks for no organization: the program
+// itself works them off, for nobody who asks, and each row tells its own.
 func (t *Users) Erasing(ctx context.Context) ([]UserRow, error) {
 	rows, err := t.pool.Query(ctx, `SELECT `+userColumns+` FROM users WHERE erasure = 'requested' ORDER BY updated_at`)
 	if err != nil {

@@ -28,8 +28,9 @@ var (
 )
 
 // Restore reads a backup into a database whose schema is there and whose log is empty, all or nothing, and the files into
-// a folder. schema and publicKey are this program's. The projections are not touched: they must be rebuilt. Tables that
-// the database does not have are left out, and leave the answered Manifest. Errors: ErrNoBackup, ErrNewer, ErrNotEmpty,
+// a folder. schema and publicKey are this program's. The projections are not touched, and nothing says any more which code
+// made them: a program that starts rebuilds them, unless it was done before. Tables that the database does not have are
+// left out, and leave the answered Manifest. Errors: ErrNoBackup, ErrNewer, ErrNotEmpty,
 // ErrOtherKey, and those of database and disk.
 func Restore(ctx context.Context, pool *pgxpool.Pool, r io.Reader, schema int64, publicKey, files string, progress Progress) (Manifest, error) {
 	unzipped, err := gzip.NewReader(r)
@@ -65,6 +66,11 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, r io.Reader, schema int64,
 			}
 		}
 		if err := advanceSequences(ctx, tx); err != nil {
+			return err
+		}
+		// After the events. Before them another program may still find the log empty and record its code; now it waits for
+		// the lock of every append, which they have taken.
+		if _, err := tx.Exec(ctx, `DELETE FROM `+pgx.Identifier{"public", codes}.Sanitize()); err != nil {
 			return err
 		}
 		if err := in.files(staging); err != nil {
@@ -107,14 +113,17 @@ func requireEmpty(ctx context.Context, tx pgx.Tx, files string) error {
 	return nil
 }
 
-// present answers those of the tables that the database has.
+// codes is the table of which code made each projection. One that an older program's backup brings speaks of other tables.
+const codes = "projections"
+
+// present answers those of the tables that the database has and wants.
 func present(ctx context.Context, tx pgx.Tx, tables []Table) ([]Table, error) {
 	found, err := tx.Query(ctx, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`)
 	if err != nil {
 		return nil, err
 	}
 	names, err := pgx.CollectRows(found, pgx.RowTo[string])
-	return slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return !slices.Contains(names, t.Name) }), err
+	return slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Name == codes || !slices.Contains(names, t.Name) }), err
 }
 
 func restoreTable(ctx context.Context, tx pgx.Tx, in *entries, t Table, events int64, progress Progress) error {

@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	nethttp "net/http"
 	"net/url"
 	"reflect"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 	"github.com/google/uuid"
 
@@ -36,7 +33,9 @@ func (s *Server) auditRoutes() {
 }
 
 const auditManual = "Everything that happened in the organization, internal comments included. What people sign in with, and the preferences " +
-	"they keep to themselves, stand there as " + withheld + ".\n\nWith `Accept: " + ndjson + "` the answer is a stream of one event a line, up to the " +
+	"they keep to themselves, stand there as " + withheld + ". An event that this program cannot read, mostly because a newer one wrote it, has " +
+	"a note instead of its data.\n\nWhere type, actor, since or until select, a page looks at 100,000 positions of the log at most: one that is " +
+	"short, or empty, has a Link with rel=next as long as the log goes on.\n\nWith `Accept: " + ndjson + "` the answer is a stream of one event a line, up to the " +
 	"position in X-Event-Position, which was the log's end when the stream began; limit does not count there. A stream that cannot go on is cut " +
 	"off without a proper end, so that nobody takes it for whole; after, with the last position that came, goes on from there."
 
@@ -50,6 +49,7 @@ type AuditEvent struct {
 	Actor         AuditActor `json:"actor"`
 	Command       string     `json:"command" doc:"What was asked for."`
 	Data          any        `json:"data" doc:"The event itself."`
+	Note          string     `json:"note,omitempty" doc:"Why this program cannot read the event, when it cannot; data is null then."`
 	CorrelationID string     `json:"correlation_id" doc:"The X-Request-ID of the request everything started with."`
 	CausationID   string     `json:"causation_id" doc:"The request, or the position of the event that was reacted to."`
 	Hash          string     `json:"hash" doc:"SHA-256 over this event and, through the one before it, all earlier ones of the stream."`
@@ -96,24 +96,21 @@ func (s *Server) auditEvents(ctx context.Context, in *auditEventsInput) (*auditE
 	if err != nil {
 		return nil, err
 	}
+	if q.Upto, err = s.Events.Head(ctx); err != nil {
+		return nil, err
+	}
 	if negotiation.SelectQValueFast(in.Accept, []string{"application/json", ndjson}) == ndjson {
 		return s.streamAuditEvents(ctx, q)
 	}
-	q.Limit = in.Limit + 1 // one more tells whether there is a next page
-	events, err := s.Events.Read(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	more := len(events) > in.Limit
-	page, err := s.renderAudit(ctx, events[:min(in.Limit, len(events))])
+	page, next, err := s.auditPage(ctx, q, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	answer := &auditEventsAnswer{ContentType: "application/json", Body: func(c huma.Context) {
 		_ = s.api.Marshal(c.BodyWriter(), "application/json", page) // the client has gone if this does not arrive
 	}}
-	if more {
-		answer.Link = in.next(page[len(page)-1].Position)
+	if next > 0 {
+		answer.Link = in.next(next)
 	}
 	return answer, nil
 }
@@ -125,9 +122,9 @@ func (in *auditEventsInput) next(position int64) string {
 	return fmt.Sprintf(`<%s?%s>; rel="next"`, in.url.Path, q.Encode())
 }
 
-// query answers what to ask the log for.
+// query answers what to ask the log for, but for its end.
 func (in *auditEventsInput) query(ctx context.Context) (eventstore.Query, error) {
-	q := eventstore.Query{After: in.After, Org: callerOf(ctx).Org.UUID, Actor: parsed(in.Actor), Correlation: in.CorrelationID}
+	q := eventstore.Query{After: in.After, Actor: parsed(in.Actor), Correlation: in.CorrelationID, Unreadable: true}
 	var err error
 	if q.Types, err = oneOf(ctx, "type", in.Type, catalog.Codec.Names()); err != nil {
 		return q, err
@@ -156,64 +153,36 @@ func (*auditEventsInput) invalid(ctx context.Context, name, why string) error {
 	return newProblem(ctx, nethttp.StatusUnprocessableEntity, "", name+" "+why+".", ProblemField{Location: "query." + name, Message: why})
 }
 
-// errEnding cuts a stream off.
-var errEnding = errors.New("the program stops")
-
-const (
-	streamPage = 500         // events read, named and written at a time: the memory that a stream takes
-	pageTime   = time.Minute // for a client to take a page; one that takes nothing holds nothing up for ever
-)
-
-// streamAuditEvents answers every event that q selects up to the log's end, one a line.
+// streamAuditEvents answers every event that q selects, one a line.
 //
 // # Why
 //
 // A stream has no time to be done in, as other requests have: a long log over a thin line takes as long as it takes. Each
 // of its pages has.
 func (s *Server) streamAuditEvents(ctx context.Context, q eventstore.Query) (*auditEventsAnswer, error) {
-	head, err := s.Events.Head(ctx)
+	first, next, err := s.auditPage(ctx, q, streamPage) // a log that cannot be read at all is answered as a problem
 	if err != nil {
 		return nil, err
 	}
-	q.Upto, q.Limit = head, streamPage
-	first, err := s.auditPage(ctx, q) // a log that cannot be read at all is answered as a problem
-	if err != nil {
-		return nil, err
-	}
-	return &auditEventsAnswer{ContentType: ndjson, EventPosition: positionAt(head), Body: func(c huma.Context) {
+	return &auditEventsAnswer{ContentType: ndjson, EventPosition: positionAt(q.Upto), Body: func(c huma.Context) {
 		ctx := context.WithoutCancel(ctx)
-		if err := s.writeAudit(ctx, c, q, first); err != nil {
+		if err := s.writeAudit(ctx, c, q, first, next); err != nil {
 			s.Logger.WarnContext(ctx, "a stream of the log was cut off", "cause", err, "request_id", requestID(ctx))
 			panic(nethttp.ErrAbortHandler) // the client must see that it is not whole
 		}
 	}}, nil
 }
 
-func (s *Server) writeAudit(ctx context.Context, c huma.Context, q eventstore.Query, page []AuditEvent) error {
+func (s *Server) writeAudit(ctx context.Context, c huma.Context, q eventstore.Query, page []AuditEvent, next int64) error {
 	c.SetStatus(nethttp.StatusOK)
 	w := bufio.NewWriterSize(c.BodyWriter(), 64<<10)
 	line := json.NewEncoder(w)
 	line.SetEscapeHTML(false)
-	connection := nethttp.NewResponseController(humaecho.Unwrap(c).Response().Writer) // echo's own would not tell that a flush went wrong
-	written := make(chan struct{})
-	var watch sync.WaitGroup
-	defer watch.Wait()
-	defer close(written)
-	watch.Go(func() {
-		select {
-		case <-s.ending:
-			_ = connection.SetWriteDeadline(time.Now()) // whoever waits for a slow client waits no longer
-		case <-written:
-		}
-	})
+	connection, done := s.stream(c)
+	defer done()
 	for {
-		if err := connection.SetWriteDeadline(time.Now().Add(pageTime)); err != nil {
+		if err := s.nextPage(connection); err != nil {
 			return err
-		}
-		select {
-		case <-s.ending:
-			return errEnding
-		default:
 		}
 		for _, event := range page {
 			if err := line.Encode(event); err != nil {
@@ -226,25 +195,47 @@ func (s *Server) writeAudit(ctx context.Context, c huma.Context, q eventstore.Qu
 		if err := connection.Flush(); err != nil {
 			return err
 		}
-		if len(page) < streamPage {
+		if next == 0 {
 			return connection.SetWriteDeadline(time.Time{}) // the connection lives on
 		}
-		q.After = page[len(page)-1].Position
+		q.After = next
 		var err error
-		if page, err = s.auditPage(ctx, q); err != nil {
+		if page, next, err = s.auditPage(ctx, q, streamPage); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Server) auditPage(ctx context.Context, q eventstore.Query) ([]AuditEvent, error) {
+// mostLooked is how many positions of the log a page looks at where no index knows what a query selects: of an event's
+// actor a second has room for a hundred thousand.
+const mostLooked = 100_000
+
+// auditPage answers at most limit of the events that q selects up to q.Upto, and after which position the next page goes
+// on: 0 when there is none. The page may be short, or empty, and still not be the last.
+func (s *Server) auditPage(ctx context.Context, q eventstore.Query, limit int) (page []AuditEvent, next int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	events, err := s.Events.Read(ctx, q)
-	if err != nil {
-		return nil, err
+	if searches(q) && q.Upto-q.After > mostLooked {
+		next = q.After + mostLooked
+		q.Upto = next
 	}
-	return s.renderAudit(ctx, events)
+	q.Limit = limit + 1 // one more tells whether there is a next page
+	events, err := s.Events.Read(ctx, callerOf(ctx).Org, q)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(events) > limit {
+		events = events[:limit]
+		next = events[limit-1].Position
+	}
+	page, err = s.renderAudit(ctx, events)
+	return page, next, err
+}
+
+// searches reports that events are picked by what no index knows of them.
+func searches(q eventstore.Query) bool {
+	indexed := q.Streams != nil || q.Correlation != ""
+	return !indexed && (q.Actor != uuid.Nil || q.Types != nil || !q.Since.IsZero() || !q.Until.IsZero())
 }
 
 func (s *Server) renderAudit(ctx context.Context, events []eventstore.Recorded) ([]AuditEvent, error) {
@@ -266,7 +257,7 @@ func renderAuditEvent(r eventstore.Recorded, people map[domain.UserID]projection
 	}
 	return AuditEvent{
 		Position: r.Position, Stream: r.Stream, Version: r.Version, Type: r.Type, OccurredAt: Timestamp(r.At), Actor: actor,
-		Command: r.Metadata.Command, Data: auditData(r), CorrelationID: r.Metadata.CorrelationID, CausationID: r.Metadata.CausationID, Hash: r.Hash.String(),
+		Command: r.Metadata.Command, Data: auditData(r), Note: noteOn(r), CorrelationID: r.Metadata.CorrelationID, CausationID: r.Metadata.CausationID, Hash: r.Hash.String(),
 	}
 }
 
@@ -276,8 +267,19 @@ const withheld = "[withheld]"
 // themselves.
 var withheldFields = []string{"password_hash", "token_hash", "hash", "preferences"}
 
-// auditData is an event as the audit log shows it.
+// noteOn tells why an event cannot be read; nothing of one that can.
+func noteOn(r eventstore.Recorded) string {
+	if u, unreadable := r.Event.(eventstore.Unreadable); unreadable {
+		return "this program cannot read it: " + u.Reason
+	}
+	return ""
+}
+
+// auditData is an event as the audit log shows it; nil when it cannot be read.
 func auditData(r eventstore.Recorded) any {
+	if _, unreadable := r.Event.(eventstore.Unreadable); unreadable {
+		return nil
+	}
 	if category := r.Category(); category != "user" && category != "session" {
 		return r.Event
 	}

@@ -29,6 +29,7 @@ type CausedEvent struct {
 	Version    int            `json:"version"`
 	OccurredAt Timestamp      `json:"occurred_at"`
 	Actor      HistoryActor   `json:"actor"`
+	Note       string         `json:"note,omitempty" doc:"Why this program cannot read the event, when it cannot."`
 	Causes     []*CausedEvent `json:"causes" doc:"What was done because of it."`
 }
 
@@ -49,7 +50,7 @@ func (s *Server) causation(ctx context.Context, in *struct {
 	if !printable(in.CorrelationID, maxRequestID) { // no request has such an id
 		return nil, errNothingCaused
 	}
-	events, err := s.Events.Read(ctx, eventstore.Query{Org: caller.Org.UUID, Correlation: in.CorrelationID, Limit: mostCaused + 1})
+	events, err := s.Events.Read(ctx, caller.Org, eventstore.Query{Correlation: in.CorrelationID, Limit: mostCaused + 1, Unreadable: true})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func causationTree(events []eventstore.Recorded, people map[domain.UserID]projec
 	for _, r := range events {
 		event := &CausedEvent{
 			Position: r.Position, Type: r.Type, Command: r.Metadata.Command, Stream: r.Stream, Version: r.Version, OccurredAt: Timestamp(r.At),
-			Actor: renderActor(r.Metadata.Actor, people), Causes: []*CausedEvent{},
+			Actor: renderActor(r.Metadata.Actor, people), Note: noteOn(r), Causes: []*CausedEvent{},
 		}
 		cause := seen[r.Metadata.CausationID]
 		if cause == nil || r.Metadata.CausationID == r.Metadata.CorrelationID {

@@ -14,7 +14,8 @@ import (
 )
 
 func (s *Server) historyRoutes() {
-	register(s, op("ticket-history", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}/history", "Everything that happened to a ticket, oldest first", tagTickets, errs(404)), s.ticketHistory)
+	register(s, op("ticket-history", nethttp.MethodGet, "/api/v1/tickets/{ticket_id}/history", "Everything that happened to a ticket, oldest first", tagTickets,
+		described("That of a ticket which was deleted is for those who may read the audit log."), errs(404)), s.ticketHistory)
 }
 
 // HistoryEntry is one event of a ticket.
@@ -52,11 +53,11 @@ func (s *Server) ticketHistory(ctx context.Context, in *struct {
 	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"200"`
 },
 ) (*struct{ Body []HistoryEntry }, error) {
-	row, err := s.findTicket(ctx, in.TicketID)
+	caller := callerOf(ctx)
+	row, err := s.TicketRows.FindEver(ctx, caller, in.Ref)
 	if err != nil {
 		return nil, err
 	}
-	caller := callerOf(ctx)
 	stream, err := s.Log.Load(ctx, caller.Org.UUID, row.ID.UUID)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,9 @@ package http
 import (
 	"context"
 	nethttp "net/http"
+	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"ticketd/domain"
@@ -15,7 +17,9 @@ import (
 func (s *Server) privacyRoutes() {
 	register(s, op("erase-person", nethttp.MethodPost, "/api/v1/privacy/erasure", "Erase whatever is known of a person", tagPrivacy, described(erasureManual), status202, errs(404, 409, 415)), s.erasePerson)
 	register(s, op("get-erasure", nethttp.MethodGet, "/api/v1/privacy/erasure/{user_id}", "How far an erasure has come", tagPrivacy, errs(404)), s.getErasure)
-	register(s, op("export-person", nethttp.MethodGet, "/api/v1/privacy/export/{user_id}", "Everything about a person, as one document", tagPrivacy, described(exportManual), errs(404)), s.exportPerson)
+	register(s, op("export-person", nethttp.MethodGet, "/api/v1/privacy/export/{user_id}", "Everything about a person, as one document", tagPrivacy, described(exportManual), errs(404), answersAs(map[string]*huma.MediaType{
+		"application/json": {Schema: s.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[PersonExport](), true, "PersonExport")},
+	})), s.exportPerson)
 }
 
 const erasureManual = "Ends the membership, deletes the key that the person's words are sealed with, and rewrites every table, search entry and " +
@@ -34,9 +38,10 @@ type Erasure struct {
 
 // ErasureCount is where words were.
 type ErasureCount struct {
-	Tickets       int `json:"tickets" doc:"With words of the person: titles, descriptions, comments, reasons."`
-	Organizations int `json:"organizations" doc:"Whose name they gave."`
-	Answers       int `json:"answers" doc:"Kept for repeated requests, which may have quoted them."`
+	Tickets       int      `json:"tickets" doc:"With words of the person: titles, descriptions, comments, reasons."`
+	Organizations int      `json:"organizations" doc:"Whose name they gave."`
+	Answers       int      `json:"answers" doc:"Kept for repeated requests, which may have quoted them."`
+	Tables        []string `json:"tables" doc:"Swept of old versions of their rows and of the planner's samples, when all was done."`
 }
 
 type erasureAnswer struct {
@@ -67,7 +72,7 @@ func (s *Server) erasePerson(ctx context.Context, in *struct {
 }
 
 func renderErasure(stream eventstore.Stream) Erasure {
-	shown := Erasure{UserID: stream.ID}
+	shown := Erasure{UserID: stream.ID, Erased: ErasureCount{Tables: []string{}}}
 	for _, r := range stream.Events {
 		switch e := r.Event.(type) {
 		case user.ErasureRequested:
@@ -108,10 +113,10 @@ func (s *Server) getErasure(ctx context.Context, in *MemberID) (*erasureAnswer, 
 
 // erasedSoFar counts the streams that were told: what they recorded came of the same request.
 func (s *Server) erasedSoFar(ctx context.Context, stream eventstore.Stream) (ErasureCount, error) {
-	var count ErasureCount
+	count := ErasureCount{Tables: []string{}}
 	requested := stream.Events[stream.Version()-1]
-	told, err := s.Events.Read(ctx, eventstore.Query{
-		After: requested.Position, Org: stream.Org, Types: []string{"ticket.words_erased", "organization.words_erased"},
+	told, err := s.Events.Read(ctx, domain.OrgID{UUID: stream.Org}, eventstore.Query{
+		After: requested.Position, Types: []string{"ticket.words_erased", "organization.words_erased"},
 		Correlation: requested.Metadata.CorrelationID,
 	})
 	for _, r := range told {

@@ -17,8 +17,11 @@ import (
 	"ticketd/projections"
 )
 
-const exportManual = "The profile, the API tokens, the tickets they created or have, the comments they wrote, what was recorded about them and " +
-	"what they did. Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
+// mostExports is how many exports of people go on at once, in this instance.
+const mostExports = 4
+
+const exportManual = "The profile, the API tokens, the tickets they created or have, deleted ones too, the comments they wrote, what was " +
+	"recorded about them and what they did, every sign-in included. One export of a person goes on at a time, and four of all (429). Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
 	"that nobody takes it for whole."
 
 // PersonExport is everything about a person.
@@ -27,6 +30,7 @@ type PersonExport struct {
 	Person     User            `json:"person"`
 	APITokens  []APIToken      `json:"api_tokens"`
 	Tickets    []Ticket        `json:"tickets" doc:"Created by them or assigned to them, newest first."`
+	Deleted    []Ticket        `json:"deleted_tickets" doc:"Those of theirs that were deleted, newest first."`
 	Comments   []TicketComment `json:"comments" doc:"By them."`
 	Account    []AuditEvent    `json:"account" doc:"What was recorded about them."`
 	Activity   []AuditEvent    `json:"activity" doc:"What they did."`
@@ -43,10 +47,17 @@ func (s *Server) exportPerson(ctx context.Context, in *MemberID) (*personExportA
 	if err != nil {
 		return nil, err
 	}
+	if !s.exporting.take(in.ID) {
+		p := newProblem(ctx, nethttp.StatusTooManyRequests, "exporting", "This person is being exported, or too many others are; try again in 10 seconds.")
+		p.retryAfter = "10"
+		return nil, p
+	}
 	return &personExportAnswer{
 		ContentType: "application/json", Disposition: `attachment; filename="person-` + in.ID.String() + `.json"`,
 		Body: func(c huma.Context) { //nolint:contextcheck // what is written outlives the request's bound
-			ctx := context.WithoutCancel(c.Context())
+			defer s.exporting.free(in.ID)
+			ctx, done := s.untilEnding(context.WithoutCancel(c.Context()))
+			defer done()
 			if err := s.writePerson(ctx, c, person); err != nil {
 				s.Logger.WarnContext(ctx, "the export of a person was cut off", "cause", err, "request_id", requestID(ctx))
 				panic(nethttp.ErrAbortHandler) // the client must see that it is not whole
@@ -57,43 +68,69 @@ func (s *Server) exportPerson(ctx context.Context, in *MemberID) (*personExportA
 
 func (s *Server) writePerson(ctx context.Context, c huma.Context, person projections.UserRow) error {
 	d := &document{Writer: bufio.NewWriterSize(c.BodyWriter(), 64<<10), connection: nethttp.NewResponseController(humaecho.Unwrap(c).Response())}
+	hurry := context.AfterFunc(ctx, func() { _ = d.connection.SetWriteDeadline(time.Now()) }) // a slow client holds up no program that stops
+	defer hurry()
 	d.field("exported_at", Timestamp(time.Now()))
 	d.field("person", renderUser(person))
-	tokens, err := s.APITokens.List(ctx, person.Org, person.ID)
-	if err != nil {
+	if err := writeList(ctx, d, "api_tokens", s.tokensOf(person)); err != nil {
 		return err
 	}
-	shown := make([]APIToken, len(tokens))
-	for i, t := range tokens {
-		shown[i] = renderAPIToken(t, time.Now())
-	}
-	d.field("api_tokens", shown)
 	if err := writeList(ctx, d, "tickets", s.ticketsOf(person)); err != nil {
+		return err
+	}
+	if err := writeList(ctx, d, "deleted_tickets", s.deletedTicketsOf(person)); err != nil {
 		return err
 	}
 	if err := writeList(ctx, d, "comments", s.commentsOf(person)); err != nil {
 		return err
 	}
-	if err := writeList(ctx, d, "account", s.eventsOf(eventstore.Query{Org: person.Org.UUID, Streams: []uuid.UUID{person.ID.UUID}})); err != nil {
+	if err := writeList(ctx, d, "account", s.eventsOf(eventstore.Query{Streams: []uuid.UUID{person.ID.UUID}})); err != nil {
 		return err
 	}
-	if err := writeList(ctx, d, "activity", s.eventsOf(eventstore.Query{Org: person.Org.UUID, Actor: person.ID.UUID})); err != nil {
+	if err := writeList(ctx, d, "activity", s.eventsOf(eventstore.Query{Actor: person.ID.UUID})); err != nil {
 		return err
 	}
 	return d.end()
 }
 
+// tokensOf answers a person's API tokens, which are never more than a page.
+func (s *Server) tokensOf(person projections.UserRow) pages[APIToken] {
+	return func(ctx context.Context) ([]APIToken, bool, error) {
+		tokens, err := s.APITokens.List(ctx, person.Org, person.ID)
+		shown := make([]APIToken, len(tokens))
+		for i, t := range tokens {
+			shown[i] = renderAPIToken(t, time.Now())
+		}
+		return shown, false, err
+	}
+}
+
 // ticketsOf answers the pages of a person's tickets.
 func (s *Server) ticketsOf(person projections.UserRow) pages[Ticket] {
-	page := projections.TicketPage{Filter: projections.TicketFilter{OwnedBy: person.ID}, Limit: streamPage}
-	return func(ctx context.Context) ([]Ticket, error) {
-		rows, err := s.TicketRows.List(ctx, person.Org, page)
+	return s.ticketPages(func(ctx context.Context, after *projections.TicketCursor) ([]projections.TicketRow, error) {
+		filter := projections.TicketFilter{OwnedBy: person.ID}
+		return s.TicketRows.List(ctx, person.Org, projections.TicketPage{Filter: filter, After: after, Limit: streamPage})
+	})
+}
+
+// deletedTicketsOf answers the pages of those of a person's tickets that were deleted.
+func (s *Server) deletedTicketsOf(person projections.UserRow) pages[Ticket] {
+	return s.ticketPages(func(ctx context.Context, after *projections.TicketCursor) ([]projections.TicketRow, error) {
+		return s.TicketRows.DeletedOf(ctx, person.Org, person.ID, after, streamPage)
+	})
+}
+
+func (s *Server) ticketPages(list func(context.Context, *projections.TicketCursor) ([]projections.TicketRow, error)) pages[Ticket] {
+	var after *projections.TicketCursor
+	return func(ctx context.Context) ([]Ticket, bool, error) {
+		rows, err := list(ctx, after)
 		if err != nil || len(rows) == 0 {
-			return nil, err
+			return nil, false, err
 		}
 		last := rows[len(rows)-1]
-		page.After = &projections.TicketCursor{CreatedAt: last.CreatedAt, ID: last.ID.UUID}
-		return s.renderTickets(ctx, callerOf(ctx), rows)
+		after = &projections.TicketCursor{CreatedAt: last.CreatedAt, ID: last.ID.UUID}
+		shown, err := s.renderTickets(ctx, callerOf(ctx), rows)
+		return shown, len(rows) == streamPage, err
 	}
 }
 
@@ -101,39 +138,38 @@ func (s *Server) ticketsOf(person projections.UserRow) pages[Ticket] {
 func (s *Server) commentsOf(person projections.UserRow) pages[TicketComment] {
 	var after ticket.ID
 	var version int
-	return func(ctx context.Context) ([]TicketComment, error) {
+	return func(ctx context.Context) ([]TicketComment, bool, error) {
 		rows, err := s.CommentRows.By(ctx, person.Org, person.ID, after, version, streamPage)
 		if err != nil || len(rows) == 0 {
-			return nil, err
+			return nil, false, err
 		}
 		last := rows[len(rows)-1]
 		after, version = last.Ticket, last.Version
 		people, err := s.People.Names(ctx, person.Org, []domain.UserID{person.ID})
-		if err != nil {
-			return nil, err
-		}
 		shown := make([]TicketComment, len(rows))
 		for i, row := range rows {
 			shown[i] = renderComment(row, people)
 		}
-		return shown, nil
+		return shown, len(rows) == streamPage, err
 	}
 }
 
-// eventsOf answers the pages of what q selects.
+// eventsOf answers the pages of what q selects up to the log's end.
 func (s *Server) eventsOf(q eventstore.Query) pages[AuditEvent] {
-	q.Limit = streamPage
-	return func(ctx context.Context) ([]AuditEvent, error) {
-		page, err := s.auditPage(ctx, q)
-		if len(page) > 0 {
-			q.After = page[len(page)-1].Position
+	q.Unreadable = true
+	return func(ctx context.Context) (page []AuditEvent, more bool, err error) {
+		if q.Upto == 0 {
+			if q.Upto, err = s.Events.Head(ctx); err != nil {
+				return nil, false, err
+			}
 		}
-		return page, err
+		page, q.After, err = s.auditPage(ctx, q, streamPage)
+		return page, q.After > 0, err
 	}
 }
 
-// pages answers one page after the other; an empty one is the end.
-type pages[T any] func(ctx context.Context) ([]T, error)
+// pages answers one page after the other, and whether there are more.
+type pages[T any] func(ctx context.Context) (page []T, more bool, err error)
 
 // document writes one JSON object field by field. Its first trouble is answered by end.
 type document struct {
@@ -181,7 +217,10 @@ func writeList[T any](ctx context.Context, d *document, name string, next pages[
 		if d.err == nil {
 			d.err = d.connection.SetWriteDeadline(time.Now().Add(pageTime))
 		}
-		page, err := next(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		page, more, err := bounded(ctx, next)
 		if err != nil {
 			return err
 		}
@@ -195,12 +234,19 @@ func writeList[T any](ctx context.Context, d *document, name string, next pages[
 		if d.err == nil {
 			d.err = d.Flush()
 		}
-		if d.err != nil || len(page) == 0 {
+		if d.err != nil || !more {
 			break
 		}
 	}
 	d.text("]")
 	return d.err
+}
+
+// bounded gives a page as long as a request has. A program that stops cancels no statement that is under way.
+func bounded[T any](ctx context.Context, next pages[T]) ([]T, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxTime)
+	defer cancel()
+	return next(ctx)
 }
 
 func (d *document) end() error {

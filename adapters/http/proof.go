@@ -1,7 +1,7 @@
 package http
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -145,28 +145,14 @@ func NewTicketProof(id ticket.ID, number int64, p eventstore.Inclusion, key even
 	return proof
 }
 
-// auditedTicket answers the ticket that an id or a number names, to an auditor. By its id one that was deleted is found
-// too: it is gone from the lists, and not from the log.
+// auditedTicket answers the ticket that an id or a number names, to an auditor. One that was deleted is found too: it is
+// gone from the lists, and not from the log.
 func (s *Server) auditedTicket(ctx context.Context, in TicketID) (caller domain.Caller, row projections.TicketRow, err error) {
 	if caller, err = auditor(ctx); err != nil {
 		return caller, row, err
 	}
-	row, err = s.findTicket(ctx, in)
-	id, notUUID := uuid.Parse(in.Ref)
-	if !errors.Is(err, projections.ErrNoTicket) || notUUID != nil {
-		return caller, row, err
-	}
-	stream, err := s.Log.Load(ctx, caller.Org.UUID, id)
-	if err != nil {
-		return caller, row, err
-	}
-	for _, r := range stream.Events {
-		row = projections.ApplyTicket(row, r)
-	}
-	if row.ID.UUID != id {
-		return caller, row, projections.ErrNoTicket
-	}
-	return caller, row, nil
+	row, err = s.TicketRows.FindEver(ctx, caller, in.Ref)
+	return caller, row, err
 }
 
 func (s *Server) ticketProof(ctx context.Context, in *struct{ TicketID }) (*struct{ Body TicketProof }, error) {
@@ -188,7 +174,7 @@ type SealedEvent struct {
 
 type sealedEvents struct {
 	ContentType string `header:"Content-Type" hidden:"true"`
-	Body        []byte
+	Body        func(huma.Context)
 }
 
 func (s *Server) ticketEvents(ctx context.Context, in *struct{ TicketID }) (*sealedEvents, error) {
@@ -196,12 +182,41 @@ func (s *Server) ticketEvents(ctx context.Context, in *struct{ TicketID }) (*sea
 	if err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	lines := json.NewEncoder(&text)
+	return &sealedEvents{ContentType: ndjson, Body: func(c huma.Context) { //nolint:contextcheck // what is written outlives the request's bound
+		ctx := context.WithoutCancel(c.Context())
+		if err := s.writeSealed(ctx, c, caller.Org, row.ID); err != nil {
+			s.Logger.WarnContext(ctx, "the events of a ticket were cut off", "cause", err, "request_id", requestID(ctx))
+			panic(nethttp.ErrAbortHandler) // the client must see that they are not whole
+		}
+	}}, nil
+}
+
+// writeSealed writes a ticket's events, a page of them at a time.
+func (s *Server) writeSealed(ctx context.Context, c huma.Context, org domain.OrgID, id ticket.ID) error {
+	w := bufio.NewWriterSize(c.BodyWriter(), 64<<10)
+	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
-	err = s.SignedLog.Stream(ctx, caller.Org.UUID, row.ID.UUID, func(r eventstore.Raw) error { return lines.Encode(SealedEvent{r.Exported()}) })
-	if err != nil {
-		return nil, proofProblem(ctx, err)
+	connection, done := s.stream(c)
+	defer done()
+	written := 0
+	err := s.SignedLog.Stream(ctx, org.UUID, id.UUID, func(r eventstore.Raw) error {
+		if written%streamPage == 0 {
+			if err := s.nextPage(connection); err != nil {
+				return err
+			}
+		}
+		written++
+		return lines.Encode(SealedEvent{r.Exported()})
+	})
+	if err != nil && written == 0 && !errors.Is(err, errEnding) { // nothing has been said yet
+		s.refuse(c, proofProblem(ctx, err)) //nolint:contextcheck // it takes that of c
+		return nil
 	}
-	return &sealedEvents{ContentType: ndjson, Body: text.Bytes()}, nil
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = connection.SetWriteDeadline(time.Time{}) // the connection lives on
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	nethttp "net/http"
 	"slices"
 	"time"
@@ -33,7 +34,8 @@ func authBudget(o *huma.Operation) {
 	o.Errors = append(o.Errors, nethttp.StatusTooManyRequests)
 }
 
-// within lets an operation take longer than others may.
+// within lets an operation take longer than others may. Its context ends when the program begins to stop, so it must look at
+// it between its statements, and cancel none that is under way.
 func within(bound time.Duration) option {
 	return func(o *huma.Operation) { o.Metadata = map[string]any{timeBound: bound} }
 }
@@ -72,6 +74,11 @@ func op(id, method, path, summary, tag string, options ...option) huma.Operation
 func register[In, Out any](s *Server, o huma.Operation, handler func(context.Context, *In) (*Out, error)) {
 	huma.Register(s.api, o, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := handler(ctx, in)
+		if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errEnding) {
+			p := newProblem(ctx, nethttp.StatusServiceUnavailable, "stopping", "The program stops, and this would have taken too long. Ask again.")
+			p.retryAfter = "5"
+			return nil, p
+		}
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}

@@ -181,7 +181,26 @@ func (s *Server) detach(c huma.Context, next func(huma.Context)) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), bound)
 	defer cancel()
+	if own { // longer than a program that stops may wait
+		var done context.CancelFunc
+		ctx, done = s.untilEnding(ctx)
+		defer done()
+	}
 	next(huma.WithContext(c, ctx))
+}
+
+// untilEnding answers a context that ends, with errEnding for its cause, when the program begins to stop. It is for what
+// looks at it between its statements.
+func (s *Server) untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-s.ending:
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // refuse answers from a middleware.

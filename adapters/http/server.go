@@ -39,6 +39,14 @@ type Issuer interface {
 	Issue(org domain.OrgID, user domain.UserID, role domain.Role, session uuid.UUID) (token string, expires time.Time, err error)
 }
 
+// Events is the log as routes read it: of the caller's organization.
+type Events interface {
+	projections.Events
+
+	// Head is the position of the last event, of whatever organization.
+	Head(ctx context.Context) (int64, error)
+}
+
 // Deps is what the routes work with.
 type Deps struct {
 	Accounts      commands.Accounts
@@ -46,7 +54,7 @@ type Deps struct {
 	Organizations commands.Organizations
 	Erasures      commands.Erasures
 	Log           eventstore.Log
-	Events        eventstore.Reader
+	Events        Events
 	SignedLog     *eventstore.SignedLog
 
 	TicketRows  *projections.Tickets
@@ -87,6 +95,7 @@ type Server struct {
 	end     sync.Once
 
 	verifying sync.Mutex // one verification at a time
+	exporting *places    // of exports of people
 }
 
 // maxBody bounds a JSON body: the longest description in four-byte characters, and room for the rest.
@@ -94,7 +103,7 @@ const maxBody = 1 << 20
 
 // New answers a server with all its routes.
 func New(c Config, d Deps) *Server {
-	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(), ending: make(chan struct{})}
+	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(), ending: make(chan struct{}), exporting: newPlaces(mostExports)}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
 	s.echo.IPExtractor = addressBehind(c.TrustedProxies)

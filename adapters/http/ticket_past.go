@@ -6,11 +6,13 @@ import (
 	nethttp "net/http"
 	"time"
 
+	"ticketd/domain"
 	"ticketd/eventstore"
 	"ticketd/projections"
 )
 
-// pastTicket answers the ticket as it stood, with the events that made it so. One that was deleted since was still there.
+// pastTicket answers the ticket as it stood, with the events that made it so. One that was deleted since was still there,
+// for those who may read the audit log.
 func (s *Server) pastTicket(ctx context.Context, in TicketID, p past) (projections.TicketRow, []eventstore.Recorded, error) {
 	row, err := s.TicketRows.FindEver(ctx, callerOf(ctx), in.Ref)
 	if err != nil {
@@ -26,8 +28,8 @@ func (s *Server) pastTicket(ctx context.Context, in TicketID, p past) (projectio
 	return row, stream.Events, nil
 }
 
-const pastList = "With as_of the list is that of then, each ticket as it stood and judged by the filters as it stood, those that were " +
-	"deleted since included. It is an array, newest first, without X-Total-Count; q, sort_by, sort_order, offset, page and size do not " +
+const pastList = "With as_of the list is that of then, each ticket as it stood and judged by the filters as it stood; those that were " +
+	"deleted since are shown to whoever may read the audit log. It is an array, newest first, without X-Total-Count; q, sort_by, sort_order, offset, page and size do not " +
 	"go with it. A page looks at 2,000 tickets at most: one that is short has a Link with rel=next as long as the list goes on."
 
 // listPastTickets is listTickets for a moment.
@@ -44,7 +46,9 @@ func (s *Server) listPastTickets(ctx context.Context, in *listTicketsInput, at t
 		return nil, err
 	}
 	caller := callerOf(ctx)
-	rows, next, err := s.TicketRows.ListPast(ctx, caller.Org, s.Events, projections.PastPage{At: at, Filter: filter, After: after, Limit: in.Limit})
+	rows, next, err := s.TicketRows.ListPast(ctx, caller.Org, s.Events, projections.PastPage{
+		At: at, Filter: filter, Deleted: caller.Can(domain.ReadAudit), After: after, Limit: in.Limit,
+	})
 	if err != nil {
 		return nil, err
 	}

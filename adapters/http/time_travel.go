@@ -12,7 +12,8 @@ import (
 
 // asItWas describes an operation that takes Then or AsOf.
 const asItWas = "With as_of, and where it is taken with version, the answer tells how things stood then: folded from the same " +
-	"events, by the same rules, with the ETag of then. Who may see it is judged by how things stand now, and people are called as they are now."
+	"events, by the same rules, with the ETag of then. Who may see it is judged by how things stand now, and people are called as they are now. " +
+	"What was deleted since is shown to whoever may read the audit log."
 
 // AsOf is the query parameter of every read that can look back.
 type AsOf struct {

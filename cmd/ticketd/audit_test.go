@@ -203,27 +203,97 @@ func TestTheLogAsAStream(t *testing.T) {
 	}
 }
 
-// A stream that meets an event nobody can read ends without its end: its client must not take it for the whole log.
+// plant stores an event as nobody's program writes it, at the end of the client's log.
+func (i *instance) plant(c *client, name, data, metadata, hash string) {
+	c.t.Helper()
+	_, err := i.pool.Exec(c.t.Context(), `
+		INSERT INTO events (stream_id, version, org_id, type, data, metadata, recorded_at, prev_hash, hash)
+		VALUES (gen_random_uuid(), 1, $1, $2, $3, $4, now(), decode(repeat('00', 32), 'hex'), decode($5, 'hex'))`, c.org, name, data, metadata, hash)
+	require.NoError(c.t, err)
+}
+
+// A stream that cannot be read on ends without its end: its client must not take it for the whole log.
 func TestAStreamThatCannotGoOnIsCutOff(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	i.noisy = true
 	ada := i.founder("ada")
 	i.fill(ada, 1200, 10)
-	_, err := i.pool.Exec(t.Context(), `
-		INSERT INTO events (stream_id, version, org_id, type, data, metadata, recorded_at, prev_hash, hash)
-		VALUES (gen_random_uuid(), 1, $1, 'nobody.knows', '{}', '{}', now(), decode(repeat('00', 32), 'hex'), decode(repeat('01', 32), 'hex'))`, ada.org)
-	require.NoError(t, err)
+	i.plant(ada, "ticket.deleted", "{}", `{"v":1}`, "01")
 	got, err := io.ReadAll(ada.open())
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.Equal(t, 1000, bytes.Count(got, []byte("\n")), "two pages of 500 came, and no half line")
 	require.Contains(t, i.log.String(), "a stream of the log was cut off")
-	require.Contains(t, i.log.String(), "nobody.knows")
+	require.Contains(t, i.log.String(), "its hash has 1 bytes")
 	// Where it can be seen at once, it is a problem like any other.
 	came := answer{t: t, raw: got}.lines()
 	rest := auditEvents + "?after=" + jsonOf(came[len(came)-1]["position"])
 	ada.with("Accept", "application/x-ndjson").do(500, "GET", rest, nil)
 	ada.do(500, "GET", rest+"&limit=1000", nil)
+}
+
+// An event of a newer program hides none of those beside it: it is shown without its data, and with a note.
+func TestAnEventThatCannotBeReadIsShown(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	i.noisy = true
+	ada := i.founder("ada")
+	metadata := fmt.Sprintf(`{"v":1,"actor":{"type":"user","id":%q},"command":"ticket.Teleport","correlation_id":"jump","causation_id":"jump"}`, ada.user)
+	i.plant(ada, "ticket.teleported", `{"to":"mars"}`, metadata, strings.Repeat("01", 32))
+	i.plant(ada, "ticket.deleted", `["mars"]`, metadata, strings.Repeat("02", 32))
+	ada.ticket(object{"title": "afterwards"})
+	notes := []any{
+		`this program cannot read it: it knows no event named "ticket.teleported"`,
+		"this program cannot read it: what is stored does not have the form of such an event",
+	}
+	export := ada.get("/api/v1/privacy/export/" + ada.user).object()
+	activity := []object{}
+	for _, event := range export["activity"].([]any) {
+		activity = append(activity, event.(object))
+	}
+	for name, events := range map[string][]object{
+		"page": ada.get(auditEvents).list(), "stream": ada.with("Accept", "application/x-ndjson").get(auditEvents).lines(), "activity": activity,
+	} {
+		var found []any
+		for _, event := range events {
+			if note, unreadable := event["note"]; unreadable {
+				found = append(found, note)
+				require.Contains(t, event, "data", name)
+				require.Nil(t, event["data"], name)
+				require.Equal(t, "ticket.Teleport", event["command"], name)
+			}
+		}
+		require.Equal(t, notes, found, name)
+		require.Equal(t, "ticket.opened", events[len(events)-1]["type"], name)
+		require.NotContains(t, jsonOf(events), "mars", name)
+	}
+	roots := ada.get("/api/v1/audit/causation/jump").object()["roots"].([]any)
+	require.Len(t, roots, 2)
+	require.Equal(t, notes[0], roots[0].(object)["note"])
+}
+
+// Where few events are selected of many, a page looks at so many positions and no more, says so with a Link, and the next
+// one goes on.
+func TestAPageOfTheLogIsBounded(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	ada := i.founder("ada")
+	_, err := i.pool.Exec(t.Context(), `SELECT setval(pg_get_serial_sequence('events', 'position'), 250000)`)
+	require.NoError(t, err)
+	rare := ada.ticket().id()
+	pages := 0
+	var found []object
+	for path := auditEvents + "?type=ticket.opened&limit=1"; path != ""; pages++ {
+		page := ada.get(path)
+		found, path = append(found, page.list()...), page.next()
+	}
+	require.Equal(t, 3, pages)
+	require.Len(t, found, 1)
+	require.Equal(t, rare, found[0]["stream"])
+	require.Equal(t, found, ada.with("Accept", "application/x-ndjson").get(auditEvents+"?type=ticket.opened").lines(), "a stream goes on by itself")
+	export := jsonOf(ada.get("/api/v1/privacy/export/" + ada.user).object()["activity"])
+	require.Contains(t, export, "ticket.opened", "and so does an export")
+	require.Empty(t, ada.get(auditEvents+"?limit=1000").next(), "what an index leads to needs no such bound")
 }
 
 // A client that goes away takes its stream with it.

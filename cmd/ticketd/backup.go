@@ -12,6 +12,7 @@ import (
 
 	"ticketd/adapters/backup"
 	"ticketd/adapters/postgres"
+	"ticketd/eventstore"
 	"ticketd/migrations"
 )
 
@@ -54,7 +55,7 @@ func (p *program) schema(ctx context.Context) (last int64, err error) {
 	return last, err
 }
 
-func (p *program) backup(ctx context.Context, path string, out, waiting io.Writer) (err error) {
+func (p *program) backup(ctx context.Context, path string, out, waiting io.Writer) error {
 	if err := p.sign(ctx); err != nil {
 		return err
 	}
@@ -62,36 +63,22 @@ func (p *program) backup(ctx context.Context, path string, out, waiting io.Write
 	if err != nil {
 		return err
 	}
-	var derived []string
+	derived := []string{"projections"} // says which code made the tables, and they are not in the backup
 	for _, projection := range p.projections {
 		derived = append(derived, projection.Name)
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // nobody takes half a backup for one
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, draft.Close(), os.Remove(draft.Name()))
-		}
-	}()
 	bar := newProgress(waiting, "back up", "events")
 	known := backup.Manifest{Program: version, Schema: schema, PublicKey: p.signedLog.Signer.String()}
-	m, err := backup.Write(ctx, p.pool, draft, known, derived, p.filesFolder(), bar.at)
+	var m backup.Manifest
+	err = writeWhole(path, func(draft *os.File) (err error) {
+		m, err = backup.Write(ctx, p.pool, draft, known, derived, p.filesFolder(), bar.at)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	bar.at(m.Events, m.Events)
 	bar.end()
-	if err := draft.Sync(); err != nil {
-		return err
-	}
-	if err := draft.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(draft.Name(), path); err != nil {
-		return err
-	}
 	fmt.Fprintf(out, "%s: %d events, up to position %d\n", path, m.Events, m.Position)
 	return nil
 }
@@ -114,16 +101,31 @@ func (p *program) restore(ctx context.Context, path string, out, waiting io.Writ
 	bar.at(m.Events, m.Events)
 	bar.end()
 	fmt.Fprintf(out, "%d events of %s, up to position %d\n", m.Events, m.MadeAt.Format("2006-01-02 15:04:05 MST"), m.Position)
+	again, err := p.eraser.again(ctx)
+	if again > 0 {
+		fmt.Fprintf(out, "%d people were erased after the backup was made; they are erased again when the program starts\n", again)
+	}
+	if err != nil {
+		return err
+	}
 	if err := p.resetWitness(ctx, out); err != nil {
 		return err
 	}
 	if err := p.rebuild(ctx, p.projections, out, waiting); err != nil && !errors.Is(err, errRowsDiffered) { // the old tables were empty
 		return err
 	}
-	if err := p.verify(ctx, verifyFlags{}, out, waiting); err != nil {
-		return err
+	return p.verify(ctx, verifyFlags{}, out, waiting)
+}
+
+// continueBehind keeps positions that were given out after the backup was made from being given out again: a client that
+// resumes behind one of them must not take a new event for an old one.
+func (p *program) continueBehind(ctx context.Context, seen string) error {
+	head, err := p.signedLog.Signer.Open(seen)
+	if err != nil { // another log's
+		return nil //nolint:nilerr // it says nothing of this one
 	}
-	return p.eraseAgain(ctx, out)
+	_, err = p.pool.Exec(ctx, `SELECT setval(pg_get_serial_sequence('events', 'position'), greatest($1, (SELECT max(position) FROM events)))`, head.Position)
+	return err
 }
 
 // resetWitness lets the witness begin with the restored log. What it had seen is kept beside it: events that came after
@@ -135,6 +137,9 @@ func (p *program) resetWitness(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	restored, err := p.signedLog.Latest(ctx)
+	if errors.Is(err, eventstore.ErrNothingSigned) { // the backup of a log without events
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -146,6 +151,9 @@ func (p *program) resetWitness(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "the signed head that was kept here is not this log's; it lies in %s.before_restore\n", w.path)
+		if err := p.continueBehind(ctx, seen); err != nil {
+			return err
+		}
 	}
 	return w.Keep(restored.Note)
 }

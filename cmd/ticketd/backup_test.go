@@ -92,6 +92,48 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	require.Empty(t, found(t, there, word))
 }
 
+// A restore that was killed before it rebuilt anything: the tables are empty, and come when the program starts. So it is
+// in a database that a program has served from, and with a backup that says which code made the tables elsewhere.
+func TestTablesComeByThemselvesAfterARestoreThatWasKilled(t *testing.T) {
+	t.Parallel()
+	c := quiet(t)
+	here := launch(t, c)
+	admin := here.founder("admin")
+	kept := admin.ticket(object{"title": "kept", "tags": []string{"a"}}).id()
+	var without, with bytes.Buffer
+	known := backup.Manifest{PublicKey: here.signedLog.Signer.String()}
+	_, err := backup.Write(t.Context(), here.pool, &with, known, projectionNames(here.projections), t.TempDir(), func(int64, int64) {})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "backup")
+	require.NoError(t, here.backup(t.Context(), path, io.Discard, io.Discard))
+	here.halt()
+	written, err := os.ReadFile(path)
+	require.NoError(t, err)
+	without.Write(written)
+	for what, from := range map[string]*bytes.Buffer{"ours": &without, "an older program's": &with} {
+		c.DatabaseURL = postgrestest.Database(t)
+		served := launch(t, c)
+		eventually(t, func() bool { return served.numberOf(t, `SELECT count(*) FROM projections`) == len(served.projections) })
+		served.halt()
+		empty := tool(t, c)
+		m, err := backup.Restore(t.Context(), empty.pool, from, 1<<30, known.PublicKey, t.TempDir(), func(int64, int64) {})
+		require.NoError(t, err, what)
+		for _, table := range m.Tables {
+			require.NotEqual(t, "projections", table.Name, what)
+		}
+		require.Zero(t, empty.numberOf(t, `SELECT count(*) FROM projections`), what)
+		require.Zero(t, empty.numberOf(t, `SELECT count(*) FROM tickets`), what)
+
+		there := launch(t, c)
+		eventually(t, func() bool { return there.numberOf(t, `SELECT count(*) FROM projections`) == len(there.projections) })
+		again := admin.at(there)
+		again.login()
+		require.Equal(t, "kept", again.get("/api/v1/tickets/"+kept).text("title"), what)
+		require.Len(t, again.get("/api/v1/tickets?tags=a").list(), 1, what)
+		there.halt()
+	}
+}
+
 func TestABackupOfAnotherKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	here := boot(t)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,7 +29,7 @@ func (l erasedList) add(org domain.OrgID, id domain.UserID) (err error) {
 		return fmt.Errorf("note an erasure: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := fmt.Fprintln(file, org, id); err != nil {
+	if _, err := fmt.Fprintf(file, "\n%s %s\n", org, id); err != nil { // on a line of its own, whatever was cut short before
 		return fmt.Errorf("note an erasure: %w", err)
 	}
 	return file.Sync()
@@ -51,8 +50,8 @@ func (l erasedList) each(do func(domain.OrgID, domain.UserID) error) error {
 		first, second, _ := strings.Cut(lines.Text(), " ")
 		org, orgErr := uuid.Parse(first)
 		id, idErr := uuid.Parse(second)
-		if err := errors.Join(orgErr, idErr); err != nil {
-			return fmt.Errorf("read who was erased: %q: %w", lines.Text(), err)
+		if orgErr != nil || idErr != nil { // cut short by a crash; it was written again afterwards
+			continue
 		}
 		if err := do(domain.OrgID{UUID: org}, domain.UserID{UUID: id}); err != nil {
 			return err
@@ -61,16 +60,16 @@ func (l erasedList) each(do func(domain.OrgID, domain.UserID) error) error {
 	return lines.Err()
 }
 
-// eraseAgain asks for the erasure of those who were erased after the backup was made. The program does it when it serves.
-func (p *program) eraseAgain(ctx context.Context, out io.Writer) error {
-	asked := 0
-	err := erasedIn(p.config.DataDir).each(func(org domain.OrgID, id domain.UserID) error {
-		r := commands.Request{Org: org, By: domain.System, Correlation: "ticketd restore", Causation: "ticketd restore"}
-		before, err := p.store.Head(ctx)
+// again asks for the erasure of those in the list whom a restored backup knows as if nothing had happened, and answers how
+// many they are.
+func (e *eraser) again(ctx context.Context) (asked int, err error) {
+	err = e.list.each(func(org domain.OrgID, id domain.UserID) error {
+		r := commands.Request{Org: org, By: domain.System, Correlation: "erased-" + id.String(), Causation: "erased-" + id.String()}
+		before, err := e.copies.store.Head(ctx)
 		if err != nil {
 			return err
 		}
-		stream, err := p.eraser.erasures.Request(ctx, r, id, true)
+		stream, err := e.erasures.Request(ctx, r, id, true)
 		if errors.Is(err, user.ErrNotFound) { // who came after the backup is not in it
 			return nil
 		}
@@ -79,8 +78,5 @@ func (p *program) eraseAgain(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	})
-	if asked > 0 {
-		fmt.Fprintf(out, "%d people were erased after the backup was made; they are erased again when the program starts\n", asked)
-	}
-	return err
+	return asked, err
 }

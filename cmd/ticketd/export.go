@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,20 +25,9 @@ it, and stays unreadable once they are erased. ticketd verify FILE judges it on 
 	}
 }
 
-// exportFile leaves a whole file on the disk, or none.
+// exportFile leaves a whole export on the disk, or what was there before.
 func (p *program) exportFile(ctx context.Context, path string, progress io.Writer) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the export: %w", err)
-	}
-	err = p.export(ctx, file, progress)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
+	return writeWhole(path, func(draft *os.File) error { return p.export(ctx, draft, progress) })
 }
 
 func (p *program) export(ctx context.Context, w, progress io.Writer) error {

@@ -85,9 +85,9 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 		answered, refused := c.answered.Load(), c.refused.Load()
 		a, err := ada.try("PATCH", "/api/v1/users/me", object{"full_name": fmt.Sprint("Ada ", refused)})
 		require.NoError(t, err)
-		return a.status == 500 && c.refused.Load() > refused && c.answered.Load() == answered
+		return a.status == 503 && c.refused.Load() > refused && c.answered.Load() == answered
 	}, startLimit, 5*time.Millisecond, "the last page is full")
-	ada.do(500, "POST", "/api/v1/tickets", object{"title": "no room", "description": strings.Repeat("wide ", 200)})
+	ada.do(503, "POST", "/api/v1/tickets", object{"title": "no room", "description": strings.Repeat("wide ", 200)})
 	require.NotEmpty(t, ada.get("/api/v1/tickets").list(), "what is there can be read")
 	p.requireReady() // to read; another instance would find the same disk
 

@@ -7,13 +7,13 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
+	"ticketd/projections"
 )
 
 func proofCommand() *cobra.Command {
@@ -40,16 +40,14 @@ func proofCommand() *cobra.Command {
 
 // prove makes the proof for a ticket of whatever organization: who runs the program may read its database.
 func (p *program) prove(ctx context.Context, id ticket.ID) (http.TicketProof, error) {
-	var org uuid.UUID
-	var number int64
-	err := p.pool.QueryRow(ctx, `SELECT org_id, number FROM tickets WHERE id = $1`, [16]byte(id.UUID)).Scan((*[16]byte)(&org), &number)
-	if errors.Is(err, pgx.ErrNoRows) {
+	org, number, err := p.tickets.FindAnywhere(ctx, id)
+	if errors.Is(err, projections.ErrNoTicket) {
 		return http.TicketProof{}, fmt.Errorf("there is no ticket %s", id)
 	}
 	if err != nil {
-		return http.TicketProof{}, fmt.Errorf("find the ticket: %w", err)
+		return http.TicketProof{}, err
 	}
-	proof, err := p.signedLog.Prove(ctx, org, id.UUID)
+	proof, err := p.signedLog.Prove(ctx, org.UUID, id.UUID)
 	if err != nil {
 		return http.TicketProof{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain/ticket"
@@ -181,6 +183,53 @@ func TestTheLastHeadCoversEverything(t *testing.T) {
 	require.Equal(t, "signed_head", filepath.Base(witnessFile(config{}).path))
 }
 
+// A verification may take minutes, and a program that stops has seconds.
+func TestAStopEndsAVerificationAndSignsTheEnd(t *testing.T) {
+	t.Parallel()
+	c := quiet(t)
+	i := launch(t, c)
+	ann := i.founder("ann")
+	ann.ticket()
+	i.signNow()
+	ann.ticket()
+	hold, err := i.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = hold.Exec(t.Context(), `LOCK TABLE log_entries`)
+	require.NoError(t, err)
+	asked := make(chan answer, 1)
+	go func() {
+		a, err := ann.try("GET", "/api/v1/audit/verify", nil)
+		assert.NoError(t, err)
+		asked <- a
+	}()
+	eventually(t, func() bool {
+		var waiting bool
+		require.NoError(t, i.pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'log_entries'::regclass AND NOT granted)`).Scan(&waiting))
+		return waiting
+	})
+	i.stop()
+	eventually(t, i.draining.Load)
+	i.http.EndStreams() // as Shutdown does, sooner or later
+	require.NoError(t, hold.Rollback(t.Context()))
+	a := <-asked
+	require.Equal(t, 503, a.status, "%s", a.raw)
+	require.Equal(t, "urn:ticketd:problem:stopping", a.text("type"))
+	require.Equal(t, "5", a.header.Get("Retry-After"))
+	i.halt()
+	requireAllSigned(t, c)
+}
+
+// requireAllSigned looks into the database of a program that has stopped.
+func requireAllSigned(t *testing.T, c config) {
+	t.Helper()
+	p := tool(t, c)
+	head, err := p.signedLog.Latest(t.Context())
+	require.NoError(t, err)
+	last, err := p.store.Head(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, last, head.Position)
+}
+
 // The tools, with the program's own functions: what a terminal adds is flags.
 func TestTheLogIsExportedAndVerifiedByCommands(t *testing.T) {
 	t.Parallel()
@@ -244,7 +293,14 @@ func TestTheLogIsExportedAndVerifiedByCommands(t *testing.T) {
 	i.exec(`DELETE FROM events WHERE position > (SELECT min(position) FROM events)`)
 	require.ErrorIs(t, i.verify(t.Context(), verifyFlags{}, &out, io.Discard), errNotValid)
 	require.Contains(t, out.String(), "log_cut  positions ")
-	require.ErrorContains(t, i.exportFile(t.Context(), "/nowhere/file", io.Discard), "open the export")
+	require.ErrorIs(t, i.exportFile(t.Context(), "/nowhere/file", io.Discard), fs.ErrNotExist)
+	i.exec(`UPDATE log_entries SET entries = set_byte(entries, 50, get_byte(entries, 50) # 1)`)
+	before, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.ErrorIs(t, i.exportFile(t.Context(), file, io.Discard), eventstore.ErrSignedLog)
+	after, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "what was exported before is still there")
 
 	_, err = i.prove(t.Context(), ticket.ID{UUID: uuid.New()})
 	require.ErrorContains(t, err, "there is no ticket")

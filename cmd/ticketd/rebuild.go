@@ -53,8 +53,8 @@ func projectionNames(list []projections.Projection) []string {
 func (p *program) rebuilder(progress func(step string, done, total int64)) *projections.Rebuilder {
 	return &projections.Rebuilder{
 		Pool: p.pool, Codec: catalog.Codec, Progress: progress,
-		Keys: func() (*eventstore.Keyring, error) {
-			return eventstore.NewKeyring(p.encryptionKey[:], eventstore.PostgresKeys{Pool: p.pool})
+		Keys: func(from eventstore.Database) (*eventstore.Keyring, error) {
+			return eventstore.NewKeyring(p.encryptionKey[:], eventstore.PostgresKeys{Pool: from})
 		},
 	}
 }
@@ -109,7 +109,7 @@ func unitOf(step string) string {
 	return "streams"
 }
 
-// renew makes tables anew that other code has made, while the program serves.
+// renew makes tables anew that older code has made, while the program serves.
 func (p *program) renew(ctx context.Context) {
 	err := p.rebuilder(func(string, int64, int64) {}).Renew(ctx, p.projections, p.log)
 	if err != nil && ctx.Err() == nil {

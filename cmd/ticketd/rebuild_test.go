@@ -154,7 +154,7 @@ func TestAChangedProjectionIsRenewedWhileTheProgramServes(t *testing.T) {
 	ann := i.founder("ann")
 	ticket := ann.ticket()
 	i.halt()
-	for _, sql := range []string{`UPDATE projections SET code = 99 WHERE name = 'tickets'`, `UPDATE tickets SET title = 'as older code had it'`} {
+	for _, sql := range []string{`UPDATE projections SET code = 0 WHERE name = 'tickets'`, `UPDATE tickets SET title = 'as older code had it'`} {
 		p := i.aside()
 		_, err := p.pool.Exec(t.Context(), sql)
 		require.NoError(t, err)

@@ -44,13 +44,13 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	err = p.wait(ctx, ended)
 	p.draining.Store(true)
 	p.log.InfoContext(ctx, "stopping: finishing what was begun")
-	err = errors.Join(err, p.drain(context.WithoutCancel(ctx), server))
+	drained := p.drain(context.WithoutCancel(ctx), server)
 	stop()
 	work.Wait()
-	if err == nil {
-		p.signLast(context.WithoutCancel(ctx))
+	if err == nil { // a program that cannot go on may have no database to sign in
+		p.signLast(context.WithoutCancel(ctx)) // also when a request did not end in time: what it wrote is in the log
 	}
-	return err
+	return errors.Join(err, drained)
 }
 
 // follow starts what follows the log.

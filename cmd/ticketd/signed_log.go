@@ -113,17 +113,12 @@ func (w witness) Last() (string, error) {
 
 // Keep implements eventstore.Witness. The file is written beside its place first: nobody ever reads half of it.
 func (w witness) Keep(note string) error {
-	draft, err := os.CreateTemp(filepath.Dir(w.path), "signed_head.*")
+	err := writeWhole(w.path, func(draft *os.File) error {
+		_, err := draft.WriteString(note)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("keep the signed head: %w", err)
-	}
-	_, err = draft.WriteString(note)
-	err = errors.Join(err, draft.Sync(), draft.Close())
-	if err == nil {
-		err = os.Rename(draft.Name(), w.path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("keep the signed head: %w", err), os.Remove(draft.Name()))
 	}
 	return nil
 }

@@ -160,41 +160,45 @@ func TestEverythingAsItWas(t *testing.T) {
 	}
 }
 
-// What was deleted since is still there when one looks back, by its id and by its number; at the moment of its deletion
-// it is gone.
+// What was deleted since is still there when one looks back, by its id and by its number, for those who read the audit
+// log; at the moment of its deletion it is gone. To everybody else it is gone altogether.
 func TestWhatWasDeletedSince(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	ada := i.founder("ada")
-	member, other := ada.colleague("member"), ada.colleague("member")
+	member, auditor := ada.colleague("member"), ada.colleague("auditor")
 	ticket := member.ticket(object{"title": "goner"})
 	path := "/api/v1/tickets/" + ticket.id()
 	member.post(path+"/comments", object{"content": "last words"})
 	ada.post(path+"/comments", object{"content": "hush", "internal": true})
-	seen := map[*client]string{ada: string(ada.get(path).raw), member: string(member.get(path).raw)}
+	seen := string(auditor.get(path).raw)
 	before := time.Now()
+	require.Len(t, member.get(asOf("/api/v1/tickets", before)).list(), 1)
 	ada.do(204, "DELETE", path, nil)
 	after := time.Now()
-	for _, c := range []*client{ada, member} {
-		for _, address := range []string{path, "/api/v1/tickets/" + ticket.text("number")} {
-			require.Equal(t, seen[c], string(c.get(asOf(address, before)).raw))
-			require.Equal(t, seen[c], string(c.get(address+"?version=3").raw))
+	addresses := []string{path, "/api/v1/tickets/" + ticket.text("number")}
+	for _, c := range []*client{ada, auditor} {
+		for _, address := range addresses {
+			require.Equal(t, seen, string(c.get(asOf(address, before)).raw))
+			require.Equal(t, seen, string(c.get(address+"?version=3").raw))
 			c.do(404, "GET", asOf(address, after), nil)
 			c.do(404, "GET", address+"?version=4", nil)
 			c.do(404, "GET", asOf(address+"/comments", after), nil)
 			c.do(404, "GET", address, nil)
+			require.Len(t, c.get(address+"/history").list(), 4)
+			require.Len(t, c.get("/api/v1/audit"+strings.TrimPrefix(address, "/api/v1")+"/events").lines(), 4)
+			require.Len(t, c.get(asOf(address+"/comments", before)).list(), 2)
 		}
 		require.Len(t, c.get(asOf("/api/v1/tickets", before)).list(), 1)
 		require.Empty(t, c.get(asOf("/api/v1/tickets", after)).list())
 	}
-	require.Len(t, ada.get(asOf(path+"/comments", before)).list(), 2)
-	require.Len(t, member.get(path+"/comments?version=3").list(), 1, "what only the staff may read, only the staff may look back at")
-	for _, stranger := range []*client{other, i.founder("bob")} {
-		require.Empty(t, stranger.get(asOf("/api/v1/tickets", before)).list())
-		for _, address := range []string{path, "/api/v1/tickets/" + ticket.text("number"), path + "/comments"} {
-			stranger.do(404, "GET", asOf(address, before), nil)
-			stranger.do(404, "GET", address+"?version=1", nil)
+	for _, c := range []*client{member, ada.colleague("support"), ada.colleague("member"), i.founder("bob")} {
+		require.Empty(t, c.get(asOf("/api/v1/tickets", before)).list())
+		for _, address := range append(addresses, path+"/comments") {
+			c.do(404, "GET", asOf(address, before), nil)
+			c.do(404, "GET", address+"?version=1", nil)
 		}
+		c.do(404, "GET", path+"/history", nil)
 	}
 }
 

@@ -113,9 +113,9 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
 	organizations := commands.NewOrganizations(p.store)
 	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: p.keys}
-	erasures := commands.NewErasures(p.accounts, ticketCommands, organizations, p.keys, p.store,
-		copies{pool: p.pool, store: p.store, feed: feed, idempotency: p.idempotency}, c.keysSettle)
-	p.eraser = newEraser(p.pool, erasures, users, retention, erasedIn(c.DataDir), log)
+	everywhere := copies{pool: p.pool, store: p.store, feed: feed, idempotency: p.idempotency, rebuilder: p.rebuilder(func(string, int64, int64) {})}
+	erasures := commands.NewErasures(p.accounts, ticketCommands, organizations, p.store, everywhere, c.keysSettle)
+	p.eraser = newEraser(p.pool, erasures, everywhere, users, retention, erasedIn(c.DataDir), log)
 	//nolint:contextcheck // a message brings its own context
 	p.reactions, err = newRouter(p.pool, feed, log, &p.health,
 		commands.ReleaseTickets(ticketCommands, tickets, users),
@@ -136,7 +136,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.http = http.New(
 		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), Version: version},
 		http.Deps{
-			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: p.store, SignedLog: p.signedLog,
+			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: projections.OrgEvents{Log: p.store}, SignedLog: p.signedLog,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
 			Authenticator: p.authenticator, Issuer: tokens, Idempotency: p.idempotency, Probes: p,
 			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
@@ -186,7 +186,12 @@ func (p *program) observe(ctx context.Context, events []eventstore.Recorded) err
 			p.keys.Forget(cmp.Or(e.Erases(), r.Stream))
 		}
 		switch e := r.Event.(type) {
-		case user.ErasureRequested, organization.RetentionSet:
+		case organization.RetentionSet:
+			p.eraser.call()
+		case user.ErasureRequested: // every instance notes it, for any of them may be the one that is restored from
+			if err := p.eraser.list.add(domain.OrgID{UUID: r.Org}, e.Of); err != nil {
+				p.log.WarnContext(ctx, "an erasure was not noted in DATA_DIR", "user", e.Of, "cause", err)
+			}
 			p.eraser.call()
 		case user.Deactivated, user.Removed, user.RoleChanged: // whoever comes back comes with the new rights
 			p.sockets.Expel(domain.UserID{UUID: r.Stream})

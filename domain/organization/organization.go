@@ -55,7 +55,7 @@ type RemoveAdmin struct {
 	Alone  bool
 }
 
-// EraseWords notes that the key to a person's words is gone. Only the system sends it.
+// EraseWords makes a name that a person gave unreadable for ever. Only the system sends it.
 type EraseWords struct {
 	Of domain.UserID
 	By domain.Actor

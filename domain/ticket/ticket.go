@@ -114,8 +114,8 @@ type Detach struct {
 // Delete hides the ticket.
 type Delete struct{ By domain.Actor }
 
-// EraseWords notes that the key to a person's words is gone, or with the zero id that to everybody's. Only the system
-// sends it, after it has deleted the key.
+// EraseWords makes a person's words in the ticket unreadable for ever, or with the zero id everybody's in a ticket that
+// is closed or cancelled. Only the system sends it.
 type EraseWords struct {
 	Of domain.UserID
 	By domain.Actor
@@ -138,6 +138,7 @@ var (
 	ErrNotFound     = &domain.Error{Kind: domain.NotFound, Code: "ticket_not_found", Message: "There is no such ticket."}
 	ErrTransition   = &domain.Error{Kind: domain.Conflict, Code: "illegal_transition", Message: "The ticket cannot move to this status."}
 	ErrCommentTaken = &domain.Error{Kind: domain.Conflict, Code: "comment_exists", Message: "There is another comment with this id."}
+	ErrStillOpen    = &domain.Error{Kind: domain.Conflict, Code: "ticket_open", Message: "The words of a ticket are erased after it was closed."}
 	ErrErased       = &domain.Error{Kind: domain.Conflict, Code: "ticket_erased", Message: "The words of this ticket were erased; it can only be deleted."}
 	ErrInvalid      = &domain.Error{Kind: domain.Invalid, Code: "ticket_invalid", Message: "The ticket is not valid."}
 )
@@ -189,13 +190,16 @@ func (s State) Visible(to domain.Actor) bool {
 
 // decideOn runs a rule on a ticket that the actor may see and has the permission for.
 func decideOn(s State, by domain.Actor, p domain.Permission, rule func() ([]Event, error)) ([]Event, error) {
+	all := s.wordsErased(domain.UserID{})
 	switch {
 	case !s.Visible(by):
 		return nil, ErrNotFound
 	case !by.May(p, s.CreatedBy, s.Assignee):
 		return nil, domain.ErrForbidden
-	case s.wordsErased(domain.UserID{}) && p != domain.DeleteTickets:
+	case all && p != domain.DeleteTickets:
 		return nil, ErrErased
+	case !all && !by.User.IsZero() && s.wordsErased(by.User): // a request that was under way when they were erased
+		return nil, domain.ErrForbidden
 	}
 	return rule()
 }
@@ -380,6 +384,8 @@ func eraseWords(s State, c EraseWords) ([]Event, error) {
 		return nil, ErrNotFound
 	case s.wordsErased(c.Of):
 		return nil, nil
+	case c.Of.IsZero() && s.Status != Closed && s.Status != Cancelled: // reopened meanwhile
+		return nil, ErrStillOpen
 	}
 	return []Event{WordsErased{Of: c.Of}}, nil
 }

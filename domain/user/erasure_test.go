@@ -13,7 +13,7 @@ func TestErase(t *testing.T) {
 	t.Parallel()
 	requested := user.ErasureRequested{By: boss, Of: ann}
 	asked := append(gone[:2:2], requested)
-	report := user.Erased{Tickets: 3, Organizations: 1, Answers: 2}
+	report := user.Erased{Tickets: 3, Organizations: 1, Answers: 2, Tables: []string{"tickets"}}
 	done := append(asked[:3:3], report)
 	run(t, []scenario{
 		{name: "a member", given: active, when: user.Erase{By: admin}, then: history{user.Removed{}, requested}},

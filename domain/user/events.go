@@ -88,6 +88,8 @@ type Erased struct {
 	Tickets       int `json:"tickets"`       // whose words were theirs, in part
 	Organizations int `json:"organizations"` // whose name they had given
 	Answers       int `json:"answers"`       // kept for repeated requests
+
+	Tables []string `json:"tables"` // swept of old versions of their rows, and of the planner's samples
 }
 
 // TokenCreated gives a person's programs a way to sign in.

@@ -16,7 +16,7 @@ func erasedWriter(t *testing.T, s Store) {
 	s.Erase(t, org, anna)
 	_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: []any{said(anna)}})
 	require.ErrorIs(t, err, eventstore.ErrErased)
-	appendTo(t, s, stream, said(ben))
+	appendTo(t, s, load(t, s, org, stream.ID), said(ben))
 	require.Len(t, load(t, s, org, stream.ID).Events, 2)
 }
 
@@ -63,10 +63,55 @@ func eraser(t *testing.T, s Store) {
 	t.Helper()
 	anna, ben := newID(), newID()
 	stream := appendTo(t, s, fresh(), Written{Person: anna, Text: "hers"}, Written{Person: ben, Text: "his"})
+	before := stream
 	stream = appendTo(t, s, stream, Burnt{Person: anna})
+	require.Equal(t, []string{"hers", "his"}, letters(before), "who read it before keeps what they read")
+	require.Equal(t, []string{eventstore.Erased, "his"}, letters(stream), "whoever erases reads no more than others")
 	require.Equal(t, []string{eventstore.Erased, "his"}, letters(load(t, s, org, stream.ID)))
 	stream = appendTo(t, s, stream, Burnt{})
 	require.Equal(t, []string{eventstore.Erased, eventstore.Erased}, letters(load(t, s, org, stream.ID)))
+}
+
+func takesKey(t *testing.T, s Store) {
+	t.Helper()
+	anna := newID()
+	stream := appendTo(t, s, fresh(), Written{Person: anna, Text: "hers"})
+	kept := appendTo(t, s, fresh(), Written{Person: anna, Text: "kept"})
+	stream = appendTo(t, s, stream, Burnt{Person: anna})
+	appendTo(t, s, stream, Written{Person: newID(), Text: "the stream's key is there"})
+	gone := load(t, s, org, stream.ID)
+	gone = appendTo(t, s, gone, Burnt{})
+	require.Equal(t, []string{eventstore.Erased, eventstore.Erased}, letters(gone))
+	_, err := s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: gone, Events: []any{Written{Person: newID(), Text: "more"}}})
+	require.ErrorIs(t, err, eventstore.ErrErased)
+	require.Equal(t, []string{"kept"}, letters(load(t, s, org, kept.ID)), "and no other")
+
+	// In the stream that is a person's own, the person's key goes.
+	own := eventstore.Stream{Org: org, ID: anna}
+	own = appendTo(t, s, own, Said{Person: anna, Text: "me"})
+	appendTo(t, s, own, Burnt{Person: anna})
+	require.Equal(t, []string{eventstore.Erased}, letters(load(t, s, org, kept.ID)))
+}
+
+// An instance that read words while there was a key, and comes to write late, would put them into its rows again.
+func notAgain(t *testing.T, s Store) {
+	t.Helper()
+	anna, ben := newID(), newID()
+	stream := appendTo(t, s, fresh(), Written{Person: anna, Text: "hers"})
+	read := load(t, s, org, stream.ID)
+	other := fresh()
+	s.EraseElsewhere(t, org, anna)
+	late := eventstore.Write{Stream: read, Events: []any{Written{Person: ben, Text: "his"}}}
+	_, err := s.Append(t.Context(), eventstore.Metadata{}, late)
+	require.ErrorIs(t, err, eventstore.ErrConflict)
+	_, err = s.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: other, Events: []any{Noted{Text: "together"}}}, late)
+	require.ErrorIs(t, err, eventstore.ErrConflict, "nor with others")
+	require.Empty(t, load(t, s, org, other.ID).Events)
+
+	again := load(t, s, org, stream.ID)
+	require.Equal(t, []string{eventstore.Erased}, letters(again), "the conflict made it look")
+	again = appendTo(t, s, again, Written{Person: ben, Text: "his"})
+	require.Equal(t, []string{eventstore.Erased, "his"}, letters(again))
 }
 
 func letters(s eventstore.Stream) []string {

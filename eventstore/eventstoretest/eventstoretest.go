@@ -29,8 +29,14 @@ type Store interface {
 	// Rows answers what is stored, byte for byte, in position order.
 	Rows(tb testing.TB) []Row
 
+	// Plant stores an event as another program may have written it: byte for byte, as the stream's next.
+	Plant(tb testing.TB, stream eventstore.Stream, name, data, metadata string)
+
 	// Erase deletes the key of a person or of a stream.
 	Erase(tb testing.TB, org, subject uuid.UUID)
+
+	// EraseElsewhere is Erase by another instance, of which this one has not heard.
+	EraseElsewhere(tb testing.TB, org, subject uuid.UUID)
 }
 
 // Row is an event as it is stored.
@@ -70,9 +76,12 @@ func Run(t *testing.T, newStore func(t *testing.T) Store) {
 		"nobody writes in a stream whose key is erased":          erasedStream,
 		"a stream that lost its race leaves no key":              lostRace,
 		"a fact erases words whatever keys there are":            eraser,
+		"a fact takes the key of its stream with it":             takesKey,
+		"words whose key is gone are not written again":          notAgain,
 		"words of nobody are not sealed":                         nobody,
 		"the chain can be computed from the stored bytes":        chain,
 		"a query restricts by each of its fields":                queries,
+		"what cannot be read ends a read or is shown as such":    unreadable,
 		"the head is the last position":                          head,
 		"a reader is woken by an append":                         woken,
 		"one of many appenders to a stream wins each version":    contention,

@@ -39,11 +39,15 @@ func lived(t *testing.T, tickets int) *pgxpool.Pool {
 	store := eventstore.Open(t.Context(), pool, catalog.Codec, keys, eventstore.Options{})
 	defer store.Close()
 	org, ann := uuid.New(), domain.UserID{UUID: uuid.New()}
-	for range tickets {
-		_, err := store.Append(t.Context(), eventstore.Metadata{Command: "tab\t and\nline and \\.", CorrelationID: "\\N"}, eventstore.Write{
-			Stream: eventstore.Stream{Org: org, ID: uuid.Must(uuid.NewV7())},
-			Events: []any{ticket.Opened{Number: 1, Title: "a", Description: strings.Repeat("long ", 2000), Department: "tab\tline\n\\.", CreatedBy: ann}},
-		})
+	for made := 0; made < tickets; {
+		var writes []eventstore.Write
+		for ; made < tickets && len(writes) < 100; made++ {
+			writes = append(writes, eventstore.Write{
+				Stream: eventstore.Stream{Org: org, ID: uuid.Must(uuid.NewV7())},
+				Events: []any{ticket.Opened{Number: 1, Title: "a", Description: strings.Repeat("long ", 2000), Department: "tab\tline\n\\.", CreatedBy: ann}},
+			})
+		}
+		_, err := store.Append(t.Context(), eventstore.Metadata{Command: "tab\t and\nline and \\.", CorrelationID: "\\N"}, writes...)
 		require.NoError(t, err)
 	}
 	_, err = pool.Exec(t.Context(), `INSERT INTO ticket_numbers VALUES ($1, $2)`, [16]byte(org), tickets)
@@ -78,7 +82,7 @@ func contents(t *testing.T, pool *pgxpool.Pool, table string) []string {
 
 func TestABackupIsRestoredAsItWas(t *testing.T) {
 	t.Parallel()
-	here, there := lived(t, 1500), postgrestest.Pool(t) // more than one chunk of events
+	here, there := lived(t, 700), postgrestest.Pool(t) // more than one chunk of events
 	files, restored := t.TempDir(), filepath.Join(t.TempDir(), "files")
 	require.NoError(t, os.MkdirAll(filepath.Join(files, "ab", "cd"), 0o700))
 	picture := bytes.Repeat([]byte{0, 1, 2, 255}, 100_000)

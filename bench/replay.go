@@ -28,8 +28,8 @@ const (
 	rebuildTarget = 200_000
 )
 
-// benchReplay measures reading the whole log with everything decoded and unsealed, and making the tickets table anew.
-// The limit is PostgreSQL's own COPY of the log to nowhere.
+// benchReplay measures going through the whole log: reading it with everything decoded and unsealed, making the tickets
+// table anew, verifying and exporting it. The limit is PostgreSQL's own COPY of the log to nowhere.
 func benchReplay(ctx context.Context, l *lab, o options, out io.Writer) error {
 	database, err := l.database(ctx, "replay")
 	if err != nil {
@@ -43,15 +43,18 @@ func benchReplay(ctx context.Context, l *lab, o options, out io.Writer) error {
 	if err := fillLog(ctx, pool, replayTickets); err != nil {
 		return err
 	}
-	limit, replay, rebuild, err := replayRounds(ctx, pool, o.rounds)
+	lines, err := logLines(pool)
 	if err != nil {
 		return err
 	}
+	if err := logRounds(ctx, pool, lines, o.rounds); err != nil {
+		return err
+	}
 	results := newTable("what", "events/s:", "ratio:", "target:")
-	results.add("limit: COPY TO STDOUT", whole(limit.rate()), ratio(limit.ratio()), "")
-	results.add("replay, decoded", whole(replay.rate()), ratio(replay.ratio()), ratio(replayTarget))
-	results.add("rebuild, folded into tickets", whole(rebuild.rate()), ratio(rebuild.ratio()), fmt.Sprintf("%d/s", rebuildTarget))
-	results.write(out, "Replay", fmt.Sprintf("%d tickets with %d events each, every word sealed with two keys.", replayTickets, replayEvents))
+	for _, line := range lines {
+		results.add(line.what, whole(line.rate()), ratio(line.ratio()), line.target)
+	}
+	results.write(out, "The whole log", fmt.Sprintf("%d tickets with %d events each, every word sealed with two keys.", replayTickets, replayEvents))
 	return nil
 }
 
@@ -101,41 +104,96 @@ func rebuildKeys(from eventstore.Database) (*eventstore.Keyring, error) {
 	return eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: from})
 }
 
-// replayRounds takes turns: the limit, the replay, the rebuild.
-func replayRounds(ctx context.Context, pool *pgxpool.Pool, rounds int) (limit, replay, rebuild *series, err error) {
-	limit, replay, rebuild = &series{}, &series{}, &series{}
+// logLine is one way to go through the whole log.
+type logLine struct {
+	what   string
+	target string
+	run    func(ctx context.Context, events int) (sample, error)
+	series
+}
+
+// logLines answers the limit, and what is measured beside it.
+func logLines(pool *pgxpool.Pool) ([]*logLine, error) {
+	signer, err := eventstore.NewHeadSigner([32]byte{})
+	if err != nil {
+		return nil, err
+	}
+	signed := &eventstore.SignedLog{Pool: pool, Signer: signer, Witness: &memoryWitness{}}
+	whole := func(do func(ctx context.Context) error) func(context.Context, int) (sample, error) {
+		return func(ctx context.Context, events int) (sample, error) {
+			return perSecond(events, func() error { return do(ctx) })
+		}
+	}
+	return []*logLine{
+		{what: "limit: COPY TO STDOUT", run: whole(func(ctx context.Context) error { return copyLog(ctx, pool) })},
+		{what: "replay, decoded", target: ratio(replayTarget), run: whole(func(ctx context.Context) error { return replayLog(ctx, pool) })},
+		{what: "rebuild, folded into tickets", target: fmt.Sprintf("%d/s", rebuildTarget), run: func(ctx context.Context, _ int) (sample, error) { return rebuildTickets(ctx, pool) }},
+		{what: "verify, against what was signed", run: whole(func(ctx context.Context) error { return verifyLog(ctx, signed) })},
+		{what: "export", run: whole(func(ctx context.Context) error {
+			_, err := signed.Export(ctx, io.Discard, func(int64, int64) {})
+			return err
+		})},
+	}, nil
+}
+
+// logRounds lets the lines take turns. What is verified was signed before.
+func logRounds(ctx context.Context, pool *pgxpool.Pool, lines []*logLine, rounds int) error {
 	var events int
 	if err := pool.QueryRow(ctx, "SELECT count(*) FROM events").Scan(&events); err != nil {
-		return nil, nil, nil, err
+		return err
+	}
+	if _, err := lines[len(lines)-1].run(ctx, events); err != nil { // an export signs
+		return err
 	}
 	for range rounds {
 		if err := settle(ctx, pool); err != nil {
-			return nil, nil, nil, err
+			return err
 		}
-		bare, err := perSecond(events, func() error { return copyLog(ctx, pool) })
-		if err != nil {
-			return nil, nil, nil, err
+		var bare sample
+		for n, line := range lines {
+			measured, err := line.run(ctx, events)
+			if err != nil {
+				return fmt.Errorf("%s: %w", line.what, err)
+			}
+			if n == 0 {
+				bare = measured
+			}
+			line.add(measured, bare)
 		}
-		limit.add(bare, bare)
-		read, err := perSecond(events, func() error { return replayLog(ctx, pool) })
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		replay.add(read, bare)
-		rebuilder := projections.Rebuilder{
-			Pool: pool, Codec: catalog.Codec, Progress: func(string, int64, int64) {},
-			Keys: rebuildKeys,
-		}
-		did, err := rebuilder.Run(ctx, projections.NewTickets(pool).Projection())
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		if !did.Tables[0].Equal() {
-			return nil, nil, nil, fmt.Errorf("%d rows differ after a rebuild", did.Tables[0].Differ)
-		}
-		rebuild.add(sample{rate: float64(did.Events) / did.Folded.Seconds(), done: int(did.Events)}, bare)
 	}
-	return limit, replay, rebuild, nil
+	return nil
+}
+
+func rebuildTickets(ctx context.Context, pool *pgxpool.Pool) (sample, error) {
+	rebuilder := projections.Rebuilder{Pool: pool, Codec: catalog.Codec, Progress: func(string, int64, int64) {}, Keys: rebuildKeys}
+	did, err := rebuilder.Run(ctx, projections.NewTickets(pool).Projection())
+	if err != nil {
+		return sample{}, err
+	}
+	if !did.Tables[0].Equal() {
+		return sample{}, fmt.Errorf("%d rows differ after a rebuild", did.Tables[0].Differ)
+	}
+	return sample{rate: float64(did.Events) / did.Folded.Seconds(), done: int(did.Events)}, nil
+}
+
+func verifyLog(ctx context.Context, signed *eventstore.SignedLog) error {
+	report, err := signed.Verify(ctx, eventstore.Verifying{})
+	if err == nil && !report.Valid {
+		err = fmt.Errorf("the log is not valid: %d findings", report.Found)
+	}
+	return err
+}
+
+// memoryWitness is a Witness for as long as the benchmark runs.
+type memoryWitness struct{ note string }
+
+// Last implements eventstore.Witness.
+func (w *memoryWitness) Last() (string, error) { return w.note, nil }
+
+// Keep implements eventstore.Witness.
+func (w *memoryWitness) Keep(note string) error {
+	w.note = note
+	return nil
 }
 
 func perSecond(events int, do func() error) (sample, error) {

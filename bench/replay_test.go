@@ -12,14 +12,14 @@ func TestReplayIsMeasured(t *testing.T) {
 	t.Parallel()
 	pool := openPool(t, postgrestest.Database(t))
 	require.NoError(t, fillLog(t.Context(), pool, 50))
-	limit, replay, rebuild, err := replayRounds(t.Context(), pool, 1)
+	lines, err := logLines(pool)
 	require.NoError(t, err)
-	for _, s := range []*series{limit, replay, rebuild} {
-		require.Positive(t, s.rate())
-		require.Equal(t, 50*replayEvents, s.samples[0].done)
+	require.NoError(t, logRounds(t.Context(), pool, lines, 1))
+	for _, line := range lines {
+		require.Positive(t, line.rate(), line.what)
+		require.Equal(t, 50*replayEvents, line.samples[0].done, line.what)
 	}
 	pool.Close()
 	require.Error(t, fillLog(t.Context(), pool, 1))
-	_, _, _, err = replayRounds(t.Context(), pool, 1)
-	require.Error(t, err)
+	require.Error(t, logRounds(t.Context(), pool, lines, 1))
 }

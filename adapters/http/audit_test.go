@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,8 +79,10 @@ func ask(t *testing.T, w nethttp.ResponseWriter, s *Server, path string) {
 type deadlines struct {
 	*httptest.ResponseRecorder
 	lines, flushed int
-	set            []time.Time
 	broken         string
+
+	mu  sync.Mutex // a connection takes a deadline from whoever ends the program, too
+	set []time.Time
 }
 
 func (d *deadlines) Write(p []byte) (int, error) {
@@ -99,7 +102,9 @@ func (d *deadlines) FlushError() error {
 }
 
 func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.mu.Lock()
 	d.set = append(d.set, at)
+	d.mu.Unlock()
 	if d.broken == "deadline" {
 		return errors.New("the line is dead")
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"ticketd/adapters/postgres"
 	"ticketd/domain"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
@@ -26,11 +25,7 @@ var appendTargets = []struct {
 // benchAppend measures Append, everything included: sealing, JSON, the hash chain, the version check, commit order. Once
 // for the log alone, once with the row of the ticket in the same transaction.
 func benchAppend(ctx context.Context, l *lab, o options, out io.Writer) error {
-	database, err := l.database(ctx, "append")
-	if err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, database)
+	database, pool, err := l.open(ctx, "append")
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,15 @@ func (l *lab) database(ctx context.Context, name string) (string, error) {
 	return u.String(), err
 }
 
+// open is database, with a pool on it.
+func (l *lab) open(ctx context.Context, name string) (database string, pool *pgxpool.Pool, err error) {
+	if database, err = l.database(ctx, name); err != nil {
+		return "", nil, err
+	}
+	pool, err = postgres.Open(ctx, database)
+	return database, pool, err
+}
+
 // settle writes out what the last measurement left behind, so that it does not burden the next.
 func settle(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, "CHECKPOINT")

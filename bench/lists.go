@@ -44,29 +44,9 @@ func benchLists(ctx context.Context, l *lab, o options, out io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	results := newTable("request", "connections:", "limit req/s:", "ours req/s:", "limit p50 / p99 ms:", "ours p50 / p99 ms:", "limit CPU ms:", "ours CPU ms:", "ratio:", "target p99:")
-	for _, op := range w.lists(words) {
-		for _, connections := range []int{1, 8} {
-			target := ""
-			if connections == 1 {
-				target = op.target[connections]
-			}
-			limit, real := &costs{}, &costs{}
-			for range o.rounds {
-				bare, err := limit.measure(ctx, l, w, w.limit, "", connections, o.span, op.limit, op.status)
-				if err != nil {
-					return err
-				}
-				measured, err := real.measure(ctx, l, w, w.real, members[0], connections, o.span, op.real, op.status)
-				if err != nil {
-					return err
-				}
-				limit.add(bare, bare)
-				real.add(measured, bare)
-			}
-			results.add(op.name, strconv.Itoa(connections), whole(limit.rate()), whole(real.rate()), ms(limit.p50())+" / "+ms(limit.p99()), ms(real.p50())+" / "+ms(real.p99()),
-				limit.cpu(), real.cpu(), ratio(real.ratio()), target)
-		}
+	results, err := w.sideBySide(ctx, l, o, members[0], w.lists(words), []int{1, 8}, "target p99:")
+	if err != nil {
+		return err
 	}
 	results.write(out, "Lists", fmt.Sprintf("%d tickets of %d organizations, the biggest with %d, which is the one asked; `ticketd seed` took %.0f s.",
 		o.tickets, seededOrganizations, biggest, took.Seconds()))

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"ticketd/adapters/postgres"
 	"ticketd/domain"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
@@ -31,11 +30,7 @@ const (
 // benchReplay measures going through the whole log: reading it with everything decoded and unsealed, making the tickets
 // table anew, verifying and exporting it. The limit is PostgreSQL's own COPY of the log to nowhere.
 func benchReplay(ctx context.Context, l *lab, o options, out io.Writer) error {
-	database, err := l.database(ctx, "replay")
-	if err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, database)
+	_, pool, err := l.open(ctx, "replay")
 	if err != nil {
 		return err
 	}

@@ -38,29 +38,38 @@ func benchREST(ctx context.Context, l *lab, o options, out io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	results := newTable("request", "connections:", "limit req/s:", "ours req/s:", "limit p50 / p99 ms:", "ours p50 / p99 ms:", "limit CPU ms:", "ours CPU ms:", "ratio:", "target:")
-	for _, op := range w.operations(ids) {
-		for _, connections := range []int{8, 32} {
-			limit, real := &costs{}, &costs{}
-			for range o.rounds {
-				bare, err := limit.measure(ctx, l, w, w.limit, "", connections, o.span, op.limit, op.status)
-				if err != nil {
-					return err
-				}
-				measured, err := real.measure(ctx, l, w, w.real, members[0], connections, o.span, op.real, op.status)
-				if err != nil {
-					return err
-				}
-				limit.add(bare, bare)
-				real.add(measured, bare)
-			}
-			results.add(op.name, strconv.Itoa(connections), whole(limit.rate()), whole(real.rate()), ms(limit.p50())+" / "+ms(limit.p99()), ms(real.p50())+" / "+ms(real.p99()),
-				limit.cpu(), real.cpu(), ratio(real.ratio()), op.target[connections])
-		}
+	results, err := w.sideBySide(ctx, l, o, members[0], w.operations(ids), []int{8, 32}, "target:")
+	if err != nil {
+		return err
 	}
 	results.write(out, "REST", fmt.Sprintf("The organization has %d tickets and more with every create. CPU a request: server + PostgreSQL. Memory of the real program afterwards: %d MB.",
 		tickets, w.real.memory()>>10))
 	return nil
+}
+
+// sideBySide measures each operation at the limit and at the real program, in turns, and answers the table of it.
+func (w *world) sideBySide(ctx context.Context, l *lab, o options, member string, operations []operation, connections []int, target string) (*table, error) {
+	results := newTable("request", "connections:", "limit req/s:", "ours req/s:", "limit p50 / p99 ms:", "ours p50 / p99 ms:", "limit CPU ms:", "ours CPU ms:", "ratio:", target)
+	for _, op := range operations {
+		for _, n := range connections {
+			limit, real := &costs{}, &costs{}
+			for range o.rounds {
+				bare, err := limit.measure(ctx, l, w, w.limit, "", n, o.span, op.limit, op.status)
+				if err != nil {
+					return nil, err
+				}
+				measured, err := real.measure(ctx, l, w, w.real, member, n, o.span, op.real, op.status)
+				if err != nil {
+					return nil, err
+				}
+				limit.add(bare, bare)
+				real.add(measured, bare)
+			}
+			results.add(op.name, strconv.Itoa(n), whole(limit.rate()), whole(real.rate()), ms(limit.p50())+" / "+ms(limit.p99()), ms(real.p50())+" / "+ms(real.p99()),
+				limit.cpu(), real.cpu(), ratio(real.ratio()), op.target[n])
+		}
+	}
+	return results, nil
 }
 
 // measure sends requests over many connections for a while.

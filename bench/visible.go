@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"ticketd/adapters/postgres"
 	"ticketd/domain"
 	"ticketd/eventstore"
 	"ticketd/eventstore/catalog"
@@ -25,11 +24,7 @@ const searchFeed = "ticket_search"
 // benchVisible measures how long after Append a projection of its own transaction, the full-text index, has committed.
 // The limit is the least such a thing must do: read the event, and commit one row.
 func benchVisible(ctx context.Context, l *lab, o options, out io.Writer) error {
-	database, err := l.database(ctx, "visible")
-	if err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, database)
+	_, pool, err := l.open(ctx, "visible")
 	if err != nil {
 		return err
 	}

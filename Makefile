@@ -7,7 +7,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Install what is missing: PostgreSQL, curl, a C compiler for the race detector, Redoc's script
+setup: ## Install what is missing: PostgreSQL, the engines that read files, a C compiler, Redoc's script
 	@scripts/setup
 
 .PHONY: build

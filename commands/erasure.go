@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/file"
 	"ticketd/domain/organization"
 	"ticketd/domain/ticket"
 	"ticketd/domain/user"
@@ -38,6 +39,7 @@ type Copies interface {
 type Erasures struct {
 	accounts      Accounts
 	tickets       Tickets
+	files         Files
 	organizations Organizations
 	words         Words
 	copies        Copies
@@ -46,8 +48,8 @@ type Erasures struct {
 
 // NewErasures ties erasing to the aggregates, and to what lies outside them. settled is how long after its deletion
 // nobody can have a key any more.
-func NewErasures(a Accounts, t Tickets, o Organizations, w Words, c Copies, settled time.Duration) Erasures {
-	return Erasures{accounts: a, tickets: t, organizations: o, words: w, copies: c, settled: settled}
+func NewErasures(a Accounts, t Tickets, f Files, o Organizations, w Words, c Copies, settled time.Duration) Erasures {
+	return Erasures{accounts: a, tickets: t, files: f, organizations: o, words: w, copies: c, settled: settled}
 }
 
 // Request ends a person's membership and asks for their erasure; Finish does it. alone says that nobody else is left in
@@ -106,6 +108,9 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 		case ticket.Decider.Category:
 			_, err = e.tickets.Handle(ctx, r, ticket.ID{UUID: w.Stream}, ticket.EraseWords{Of: id, By: domain.System})
 			report.Tickets++
+		case file.Decider.Category:
+			_, err = e.files.Handle(ctx, r, domain.FileID{UUID: w.Stream}, file.EraseWords{Of: id, By: domain.System})
+			report.Files++
 		case organization.Decider.Category:
 			_, err = e.organizations.Handle(ctx, r, w.Stream, organization.EraseWords{Of: id, By: domain.System})
 			report.Organizations++

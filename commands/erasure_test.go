@@ -29,8 +29,8 @@ func newArchive(t *testing.T) *archive {
 	t.Helper()
 	a := &archive{town: newTown(t), broken: map[string]bool{}}
 	numbers := newDesk(t)
-	a.tickets = commands.NewTickets(a.log, commands.NoFiles{}, numbers, numbers)
-	a.erasures = commands.NewErasures(a.Accounts, a.tickets, commands.NewOrganizations(a.log), a, a, 0)
+	a.tickets = commands.NewTickets(a.log, numbers, numbers, numbers)
+	a.erasures = commands.NewErasures(a.Accounts, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 0)
 	return a
 }
 
@@ -164,7 +164,7 @@ func TestAnErasureThatIsAskedToStopGoesOnLater(t *testing.T) {
 	leaver := a.join(boss, "leaver", domain.Member)
 	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
 	require.NoError(t, err)
-	patient := commands.NewErasures(a.Accounts, a.tickets, commands.NewOrganizations(a.log), a, a, 1<<40)
+	patient := commands.NewErasures(a.Accounts, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 1<<40)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, patient.Finish(ctx, boss.org, leaver.id, quietly), context.Canceled)
@@ -178,7 +178,7 @@ func TestNobodyIsErasedUnasked(t *testing.T) {
 	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, boss.id, quietly))
 	require.Equal(t, user.StatusActive, a.user(boss).Status)
 	broken := a.over(failingLog{Log: a.log, loads: new(atomic.Int64)})
-	e := commands.NewErasures(broken, a.tickets, commands.NewOrganizations(a.log), a, a, 0)
+	e := commands.NewErasures(broken, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 0)
 	require.ErrorIs(t, e.Finish(t.Context(), boss.org, boss.id, quietly), errBroken)
 }
 

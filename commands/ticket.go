@@ -13,10 +13,11 @@ import (
 	"ticketd/eventstore"
 )
 
-// Files knows the uploads of an organization.
-type Files interface {
-	// Missing answers those ids that cannot be referred to: unknown, another organization's, deleted or quarantined.
-	Missing(ctx context.Context, org domain.OrgID, ids []domain.FileID) ([]domain.FileID, error)
+// AttachableFiles knows the uploads of an organization.
+type AttachableFiles interface {
+	// Missing answers those ids that the actor cannot refer to: unknown, another organization's, deleted, quarantined, or
+	// such as the actor may not see.
+	Missing(ctx context.Context, org domain.OrgID, by domain.Actor, ids []domain.FileID) ([]domain.FileID, error)
 }
 
 // Members knows the people of an organization.
@@ -40,16 +41,24 @@ var (
 // Tickets answers commands to tickets.
 type Tickets struct {
 	handler Handler[ticket.State, ticket.Command, ticket.Event]
-	files   Files
+	files   AttachableFiles
 	members Members
 	numbers Numbers
 }
 
 // NewTickets wires the ticket decider to the log and to what it refers to.
-func NewTickets(log eventstore.Log, files Files, members Members, numbers Numbers) Tickets {
+func NewTickets(log eventstore.Log, files AttachableFiles, members Members, numbers Numbers) Tickets {
 	t := Tickets{handler: NewHandler(log, ticket.Decider), files: files, members: members, numbers: numbers}
 	t.handler.check = t.checkReferences
 	return t
+}
+
+// attaching answers what attaching an upload to a ticket would write, for whoever appends the upload with it: no table
+// knows that one yet.
+func (t Tickets) attaching(ctx context.Context, r Request, id ticket.ID, file domain.FileID) (eventstore.Write, error) {
+	unchecked := t.handler
+	unchecked.check = nil
+	return unchecked.Decide(ctx, r.Org, id.UUID, ticket.Attach{Attachments: []ticket.Attachment{{FileID: file}}, By: r.By})
 }
 
 // Handle answers one command and the ticket's stream as it then stands. Errors: the refusals of package ticket,
@@ -71,8 +80,8 @@ func (t Tickets) Handle(ctx context.Context, r Request, id ticket.ID, cmd ticket
 }
 
 func (t Tickets) checkReferences(ctx context.Context, org domain.OrgID, cmd ticket.Command) error {
-	attachments, assignee := references(cmd)
-	if err := t.checkFiles(ctx, org, attachments); err != nil {
+	attachments, by, assignee := references(cmd)
+	if err := t.checkFiles(ctx, org, by, attachments); err != nil {
 		return err
 	}
 	if assignee.IsZero() {
@@ -88,11 +97,11 @@ func (t Tickets) checkReferences(ctx context.Context, org domain.OrgID, cmd tick
 	return nil
 }
 
-// references answers what a command points at outside the ticket.
-func references(cmd ticket.Command) (attachments []ticket.Attachment, assignee domain.UserID) {
+// references answers what a command points at outside the ticket, and who refers to the attachments.
+func references(cmd ticket.Command) (attachments []ticket.Attachment, by domain.Actor, assignee domain.UserID) {
 	switch c := cmd.(type) {
 	case ticket.OpenTicket:
-		return c.Attachments, c.Assignee
+		return c.Attachments, c.By, c.Assignee
 	case ticket.Edit:
 		if c.Assignee != nil {
 			assignee = *c.Assignee
@@ -100,15 +109,15 @@ func references(cmd ticket.Command) (attachments []ticket.Attachment, assignee d
 	case ticket.Assign:
 		assignee = c.Assignee
 	case ticket.AddComment:
-		attachments = c.Attachments
+		attachments, by = c.Attachments, c.By
 	case ticket.Attach:
-		attachments = c.Attachments
+		attachments, by = c.Attachments, c.By
 	case ticket.ChangeStatus, ticket.Release, ticket.Detach, ticket.Delete, ticket.EraseWords: // they point at nothing
 	}
-	return attachments, assignee
+	return attachments, by, assignee
 }
 
-func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, attachments []ticket.Attachment) error {
+func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, by domain.Actor, attachments []ticket.Attachment) error {
 	if len(attachments) == 0 {
 		return nil
 	}
@@ -118,7 +127,7 @@ func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, attachments [
 			ids = append(ids, a.FileID)
 		}
 	}
-	missing, err := t.files.Missing(ctx, org, ids)
+	missing, err := t.files.Missing(ctx, org, by, ids)
 	if err != nil {
 		return fmt.Errorf("look up files: %w", err)
 	}
@@ -130,14 +139,6 @@ func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, attachments [
 		names[i] = id.String()
 	}
 	return ErrUnknownFiles.With(fmt.Sprintf("Invalid or inaccessible files: {%s}", strings.Join(names, ", ")))
-}
-
-// NoFiles is the directory of a program that takes no uploads: whatever is referred to is missing.
-type NoFiles struct{}
-
-// Missing answers all ids.
-func (NoFiles) Missing(_ context.Context, _ domain.OrgID, ids []domain.FileID) ([]domain.FileID, error) {
-	return ids, nil
 }
 
 // NewID makes the id of something new: UUIDv7, so that new rows lie side by side in every index.

@@ -33,7 +33,7 @@ func newDesk(t *testing.T) *desk {
 		t: t, log: eventstore.NewMemory(catalog.Codec), org: domain.OrgID{UUID: commands.NewID()},
 		admin: domain.Actor{Type: domain.ByUser, ID: admin.UUID, User: admin, Role: domain.Admin}, gone: map[domain.UserID]bool{},
 	}
-	d.tickets = commands.NewTickets(d.log, commands.NoFiles{}, d, d)
+	d.tickets = commands.NewTickets(d.log, d, d, d)
 	return d
 }
 
@@ -268,4 +268,9 @@ func TestWhoMayNotOpenTicketsUsesUpNoNumber(t *testing.T) {
 	_, err := d.tickets.Handle(t.Context(), r, ticket.ID{UUID: commands.NewID()}, ticket.OpenTicket{By: r.By})
 	require.ErrorIs(t, err, domain.ErrForbidden)
 	require.Zero(t, d.next)
+}
+
+// Missing implements commands.AttachableFiles: there are no uploads.
+func (d *desk) Missing(_ context.Context, _ domain.OrgID, _ domain.Actor, ids []domain.FileID) ([]domain.FileID, error) {
+	return ids, nil
 }

@@ -16,6 +16,9 @@ const (
 	Conflict                    // true a moment ago, no longer
 	Stale                       // the caller asked for another version than there is
 	TooMany                     // a limit on how much or how often
+	TooLarge                    // more bytes than are taken at a time
+	NoSpace                     // nowhere left to keep it
+	Unavailable                 // something that this needs does not answer at the moment
 )
 
 // Error is a refusal that is safe to show to the caller.

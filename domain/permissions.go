@@ -21,6 +21,11 @@ const (
 	ReadAudit         Permission = "audit.read"
 	ErasePeople       Permission = "privacy.erase"
 	ExportPerson      Permission = "privacy.export"
+	CreateFiles       Permission = "files.create"
+	ReadFiles         Permission = "files.read"
+	ReprocessFiles    Permission = "files.reprocess"
+	DeleteFiles       Permission = "files.delete"
+	ManageJobs        Permission = "jobs.manage"
 )
 
 // Scope is how far a permission reaches.
@@ -56,6 +61,11 @@ var permissions = []struct {
 	{ReadAudit, All, None, None, All},
 	{ErasePeople, All, None, None, None},
 	{ExportPerson, All, Own, Own, Own},
+	{CreateFiles, All, All, Own, None},
+	{ReadFiles, All, All, Own, All},
+	{ReprocessFiles, All, All, Own, None},
+	{DeleteFiles, All, All, Own, None},
+	{ManageJobs, All, None, None, None},
 }
 
 // Permissions lists every permission in the table's order.

@@ -27,6 +27,11 @@ var table = map[domain.Permission][4]domain.Scope{
 	"audit.read":               {domain.All, domain.None, domain.None, domain.All},
 	"privacy.erase":            {domain.All, domain.None, domain.None, domain.None},
 	"privacy.export":           {domain.All, domain.Own, domain.Own, domain.Own},
+	"files.create":             {domain.All, domain.All, domain.Own, domain.None},
+	"files.read":               {domain.All, domain.All, domain.Own, domain.All},
+	"files.reprocess":          {domain.All, domain.All, domain.Own, domain.None},
+	"files.delete":             {domain.All, domain.All, domain.Own, domain.None},
+	"jobs.manage":              {domain.All, domain.None, domain.None, domain.None},
 }
 
 func TestEveryCellOfThePermissionTable(t *testing.T) {

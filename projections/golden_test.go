@@ -17,7 +17,7 @@ import (
 )
 
 // openings are the facts that a stream of each noun begins with.
-var openings = map[string]string{"ticket": "ticket.opened", "user": "user.registered", "organization": "organization.founded"}
+var openings = map[string]string{"ticket": "ticket.opened", "user": "user.registered", "organization": "organization.founded", "file": "file.uploaded"}
 
 // histories are told besides the opening of each noun followed by each of its events.
 var histories = map[string][]string{
@@ -26,6 +26,11 @@ var histories = map[string][]string{
 	"token of removed": {"user.registered", "user.token_created", "user.removed"},
 	"talk":             {"ticket.opened", "ticket.commented", "ticket.commented", "ticket.edited", "ticket.summarized"},
 	"files":            {"ticket.opened", "ticket.attached", "ticket.detached"},
+	"infected":         {"file.upload_started", "file.quarantined", "file.deleted"},
+	"never arrived":    {"file.upload_started", "file.upload_refused"},
+	"read":             {"file.upload_started", "file.uploaded", "file.stage_started", "file.stage_progressed", "file.stage_completed", "file.processed"},
+	"read again":       {"file.uploaded", "file.stage_started", "file.stage_failed", "file.stage_skipped", "file.processing_requested"},
+	"erased in flight": {"file.upload_started", "file.words_erased"},
 	"given away":       {"ticket.opened", "ticket.assigned", "ticket.unassigned", "ticket.deleted"},
 	"rule renamed":     {"organization.founded", "organization.retention_set", "organization.renamed"},
 }

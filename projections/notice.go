@@ -7,6 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/file"
+	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 )
 
@@ -15,8 +17,8 @@ type Notice struct {
 	Position int64
 	At       time.Time
 	Org      domain.OrgID
-	Topic    uuid.UUID // the ticket it is about
-	Protocol string    // "ticket"
+	Topic    uuid.UUID // the ticket or the upload it is about
+	Protocol string    // "ticket" or "file"
 	Type     string    // e.g. "ticket_status_update"
 	Data     any       // marshals to the notice's data
 
@@ -30,9 +32,50 @@ func (n Notice) VisibleTo(a domain.Actor) bool { return a.May(n.Needs, n.Owners.
 // Notices turns events into what the sockets say about them.
 type Notices struct {
 	Tickets *Tickets
+	Files   *Files
 }
 
 // From answers the notices of the events, in order. Events nobody is told about make none.
 func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Notice, error) {
-	return n.ticketNotices(ctx, events)
+	owners, err := lookUp[ticket.Event](ctx, events, n.Tickets.owners)
+	if err != nil {
+		return nil, err
+	}
+	files, err := lookUp[file.Event](ctx, events, n.Files.watched)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := lookUp[file.StageFailed](ctx, events, n.Files.reached)
+	if err != nil {
+		return nil, err
+	}
+	var notices []Notice
+	for _, r := range events {
+		notice := Notice{Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream}
+		switch e := r.Event.(type) {
+		case ticket.Event:
+			notices = append(notices, notice.aboutTicket(e, r, owners[r.Stream]))
+		case file.Event:
+			notices = append(notices, notice.aboutFile(e, r, files[r.Stream], reached[r.Stream]))
+		}
+	}
+	return notices, nil
+}
+
+// lookUp asks about the streams of the events that are an E, once for all; it does not ask when there are none.
+func lookUp[E, T any](
+	ctx context.Context, events []eventstore.Recorded, ask func(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.UUID]T, error),
+) (map[uuid.UUID]T, error) {
+	var orgs, ids []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	for _, r := range events {
+		if _, ok := r.Event.(E); ok && !seen[r.Stream] {
+			seen[r.Stream] = true
+			orgs, ids = append(orgs, r.Org), append(ids, r.Stream)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return ask(ctx, orgs, ids)
 }

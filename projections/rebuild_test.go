@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ticketd/domain"
+	"ticketd/domain/file"
 	"ticketd/domain/organization"
 	"ticketd/domain/ticket"
 	"ticketd/domain/user"
@@ -32,7 +33,7 @@ func registry(pool *pgxpool.Pool) []projections.Projection {
 	return []projections.Projection{
 		projections.TicketSearch(), projections.NewTickets(pool).Projection(), projections.NewComments(pool).Projection(),
 		projections.NewUsers(pool).Projection(), projections.NewAPITokens(pool).Projection(), projections.NewRetention(pool).Projection(),
-		projections.NewTicketTags(pool).Projection(),
+		projections.NewTicketTags(pool).Projection(), projections.NewFiles(pool).Projection(), projections.NewTicketFiles(pool).Projection(),
 	}
 }
 
@@ -149,6 +150,33 @@ func (o office) ticketOf(r *rapid.T) {
 	}
 }
 
+// fileOf makes an upload to a ticket, and what may happen to it.
+func (o office) fileOf(r *rapid.T) {
+	id, to, uploader := newUser().UUID, o.opened(), newUser()
+	events := []any{
+		file.UploadStarted{UploadedBy: uploader, Filename: "a.png"},
+		file.Uploaded{UploadedBy: uploader, Filename: "a.png", Category: file.Image, ContentHash: "ab", Ticket: to.UUID, Scan: file.Scan{Status: file.Clean}},
+	}
+	if rapid.Bool().Draw(r, "infected") {
+		events[1] = file.Quarantined{UploadedBy: uploader, Filename: "a.png", ContentHash: "ab", Signature: "Eicar"}
+	}
+	for attempt := range rapid.IntRange(0, 6).Draw(r, "facts") {
+		events = append(events, rapid.SampledFrom([]any{
+			file.StageStarted{Stage: file.OCR, Attempt: attempt},
+			file.StageProgressed{Stage: file.OCR, Percent: 40, Doing: "first pass"},
+			file.StageCompleted{Stage: file.OCR, UploadedBy: uploader, Excerpt: "words", Width: 4, Language: "en", Reading: file.ReadingRef{ID: id, ReadHash: "x", Characters: 5}},
+			file.StageFailed{Stage: file.OCR, UploadedBy: uploader, Reason: "it crashed", Final: attempt%2 == 0},
+			file.StageSkipped{Stage: file.Validation, UploadedBy: uploader, Reason: "no engine"},
+			file.Processed{Outcome: file.SomeFailed},
+			file.ProcessingRequested{},
+			file.Deleted{},
+			file.WordsErased{Of: uploader},
+		}).Draw(r, "fact"))
+	}
+	o.happen(ticket.ID{UUID: id}, events...)
+	o.happen(to, ticket.Attached{Attachments: []ticket.Attachment{{FileID: domain.FileID{UUID: id}}}})
+}
+
 // Whatever happened, the rows that were written with the events are those that the log gives: for every projection.
 func TestReplayEqualsLive(t *testing.T) {
 	t.Parallel()
@@ -157,6 +185,7 @@ func TestReplayEqualsLive(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		o.person(r)
 		o.ticketOf(r)
+		o.fileOf(r)
 	})
 	o.happen(o.opened(), o.commented(o.bob, "words", false))
 	o.caughtUp()

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"context"
 	"slices"
 
 	"github.com/google/uuid"
@@ -65,40 +64,9 @@ type (
 // Millis is how times are written on the wire: RFC 3339, UTC, milliseconds.
 const Millis = "2006-01-02T15:04:05.000Z07:00"
 
-// ticketNotices looks up whose tickets the events are about, once for all, and writes the notices.
-func (n *Notices) ticketNotices(ctx context.Context, events []eventstore.Recorded) ([]Notice, error) {
-	var orgs, ids []uuid.UUID
-	seen := map[uuid.UUID]bool{}
-	for _, r := range events {
-		if _, ok := r.Event.(ticket.Event); ok && !seen[r.Stream] {
-			seen[r.Stream] = true
-			orgs, ids = append(orgs, r.Org), append(ids, r.Stream)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	owners, err := n.Tickets.owners(ctx, orgs, ids)
-	if err != nil {
-		return nil, err
-	}
-	var notices []Notice
-	for _, r := range events {
-		event, ok := r.Event.(ticket.Event)
-		if !ok {
-			continue
-		}
-		notice := Notice{
-			Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream, Protocol: "ticket",
-			Needs: domain.ReadTickets, Owners: owners[r.Stream],
-		}
-		notices = append(notices, notice.about(event, r))
-	}
-	return notices, nil
-}
-
-// about says what happened.
-func (n Notice) about(event ticket.Event, r eventstore.Recorded) Notice {
+// aboutTicket says what happened to a ticket, to those whose own it is.
+func (n Notice) aboutTicket(event ticket.Event, r eventstore.Recorded, owners []domain.UserID) Notice {
+	n.Protocol, n.Needs, n.Owners = "ticket", domain.ReadTickets, owners
 	at, by := r.At.Format(Millis), r.Metadata.Actor.Person().String()
 	if r.Metadata.Actor.Type == string(domain.BySystem) {
 		by = r.Metadata.Actor.Type

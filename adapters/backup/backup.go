@@ -196,6 +196,9 @@ func addFiles(archive *tar.Writer, folder string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), ".") { // bytes that are not files yet
+			return fs.SkipDir
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}

@@ -84,9 +84,9 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, r io.Reader, schema int64,
 	return m, errors.Join(err, os.RemoveAll(staging))
 }
 
-// put moves a folder to its place, where an empty one may be.
+// put moves a folder to its place, where one without files may be.
 func put(from, to string) error {
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) { // a backup without files makes no folder
@@ -107,7 +107,7 @@ func requireEmpty(ctx context.Context, tx pgx.Tx, files string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if len(there) > 0 {
+	if slices.ContainsFunc(there, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) {
 		return fmt.Errorf("%w: %s has files", ErrNotEmpty, files)
 	}
 	return nil

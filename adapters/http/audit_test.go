@@ -209,7 +209,7 @@ func TestNoEventShowsASecret(t *testing.T) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))
 		for field, value := range fields {
-			if secret.MatchString(field) {
+			if secret.MatchString(field) && field != "content_hash" { // of bytes that whoever may see it may have
 				require.Equal(t, withheld, value, "%s.%s", name, field)
 				found[field] = true
 			}

@@ -85,6 +85,12 @@ func status(k domain.Kind) int {
 		return nethttp.StatusPreconditionFailed
 	case domain.TooMany:
 		return nethttp.StatusTooManyRequests
+	case domain.TooLarge:
+		return nethttp.StatusRequestEntityTooLarge
+	case domain.NoSpace:
+		return nethttp.StatusInsufficientStorage
+	case domain.Unavailable:
+		return nethttp.StatusServiceUnavailable
 	case domain.Internal:
 	}
 	return nethttp.StatusInternalServerError

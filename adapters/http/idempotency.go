@@ -59,6 +59,10 @@ func (s *Server) replay(c huma.Context, next func(huma.Context)) {
 		s.refuse(c, newProblem(ctx, nethttp.StatusUnprocessableEntity, "idempotency_key_invalid", "An Idempotency-Key has 1 to 255 visible ASCII characters."))
 		return
 	}
+	if c.Operation().Metadata[streamedBody] != nil {
+		s.replayStreamed(c, key, next)
+		return
+	}
 	r := humaecho.Unwrap(c).Request()
 	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // a writer without deadlines is one of a test
 	body, err := io.ReadAll(nethttp.MaxBytesReader(nil, r.Body, maxBody))
@@ -73,12 +77,34 @@ func (s *Server) replay(c huma.Context, next func(huma.Context)) {
 	case err != nil:
 		s.refuse(c, err)
 	case first != hash:
-		s.refuse(c, newProblem(ctx, nethttp.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key came with another request before."))
+		s.refuse(c, keyReused(ctx))
 	case answer != nil:
 		s.repeat(c, answer)
 	default:
 		s.answerFirst(c, key, caller, id, next)
 	}
+}
+
+// replayStreamed is replay for a body that nobody holds: only the path counts, and no answer is kept. The operation runs
+// again, with the id that it had the first time.
+func (s *Server) replayStreamed(c huma.Context, key string, next func(huma.Context)) {
+	ctx := c.Context()
+	hash := sha256.Sum256([]byte(c.URL().Path + "\n"))
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxTime) // a body may end with the program, a statement may not
+	defer cancel()
+	id, first, _, err := s.Idempotency.Begin(patient, callerOf(ctx), key, hash, commands.NewID())
+	switch {
+	case err != nil:
+		s.refuse(c, err)
+	case first != hash:
+		s.refuse(c, keyReused(ctx))
+	default:
+		next(huma.WithValue(c, reservedIDKey, id))
+	}
+}
+
+func keyReused(ctx context.Context) *Problem {
+	return newProblem(ctx, nethttp.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key came with another request before.")
 }
 
 // bodyTime is how long a client may take to send a body: huma's own time begins only behind this middleware.

@@ -9,6 +9,7 @@ import (
 // slash, which server.go strips from every path; ticket_list.go asks withSlash for its envelope.
 const (
 	aliasOfCreate = "Legacy alias: POST /api/v1/tickets/, with a trailing slash, does the same and answers 200 instead of 201."
+	aliasOfUpload = "Legacy alias: without ticket_id, and with a trailing slash, it does the same and answers 200 instead of 201."
 	aliasOfList   = "Legacy alias: GET /api/v1/tickets/, with a trailing slash, always answers the envelope, as page and size do."
 )
 

@@ -22,10 +22,14 @@ type Limits struct {
 	Default Limit
 	Auth    Limit // by address, because nobody has signed in yet
 	Login   Limit // wrong passwords for one name, from whatever address
+	Upload  Limit // uploads of one user
 }
 
 // authLimited marks operations that draw on the budget of those who have not signed in yet.
 const authLimited = "auth-limited"
+
+// uploadLimited marks operations that draw on the budget of uploads.
+const uploadLimited = "upload-limited"
 
 // limiter counts requests in sliding windows, of this instance.
 //
@@ -157,8 +161,12 @@ func (s *Server) budget(c huma.Context) (limit Limit, key string) {
 	if c.Operation().Metadata[authLimited] != nil {
 		return s.config.Limits.Auth, authKey(c)
 	}
-	if caller := callerOf(c.Context()); !caller.User.IsZero() {
-		return s.config.Limits.Default, "user " + caller.User.String()
+	caller := callerOf(c.Context())
+	switch {
+	case caller.User.IsZero():
+		return Limit{}, ""
+	case c.Operation().Metadata[uploadLimited] != nil:
+		return s.config.Limits.Upload, "upload " + caller.User.String()
 	}
-	return Limit{}, ""
+	return s.config.Limits.Default, "user " + caller.User.String()
 }

@@ -79,7 +79,7 @@ func TestEveryKindOfRefusalHasAStatus(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[domain.Kind]int{
 		domain.Invalid: 422, domain.BadReference: 400, domain.Unauthenticated: 401, domain.Forbidden: 403, domain.NotFound: 404, domain.Conflict: 409,
-		domain.Stale: 412, domain.TooMany: 429, domain.Internal: 500, domain.Kind(99): 500,
+		domain.Stale: 412, domain.TooMany: 429, domain.TooLarge: 413, domain.NoSpace: 507, domain.Unavailable: 503, domain.Internal: 500, domain.Kind(99): 500,
 	} {
 		require.Equal(t, want, status(kind))
 	}

@@ -39,6 +39,7 @@ type Erasure struct {
 // ErasureCount is where words were.
 type ErasureCount struct {
 	Tickets       int      `json:"tickets" doc:"With words of the person: titles, descriptions, comments, reasons."`
+	Files         int      `json:"files" doc:"Which the person uploaded. Their bytes go within two hours."`
 	Organizations int      `json:"organizations" doc:"Whose name they gave."`
 	Answers       int      `json:"answers" doc:"Kept for repeated requests, which may have quoted them."`
 	Tables        []string `json:"tables" doc:"Swept of old versions of their rows and of the planner's samples, when all was done."`
@@ -116,13 +117,16 @@ func (s *Server) erasedSoFar(ctx context.Context, stream eventstore.Stream) (Era
 	count := ErasureCount{Tables: []string{}}
 	requested := stream.Events[stream.Version()-1]
 	told, err := s.Events.Read(ctx, domain.OrgID{UUID: stream.Org}, eventstore.Query{
-		After: requested.Position, Types: []string{"ticket.words_erased", "organization.words_erased"},
+		After: requested.Position, Types: []string{"ticket.words_erased", "file.words_erased", "organization.words_erased"},
 		Correlation: requested.Metadata.CorrelationID,
 	})
 	for _, r := range told {
-		if r.Category() == "ticket" {
+		switch r.Category() {
+		case "ticket":
 			count.Tickets++
-		} else {
+		case "file":
+			count.Files++
+		default:
 			count.Organizations++
 		}
 	}

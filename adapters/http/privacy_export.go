@@ -20,8 +20,8 @@ import (
 // mostExports is how many exports of people go on at once, in this instance.
 const mostExports = 4
 
-const exportManual = "The profile, the API tokens, the tickets they created or have, deleted ones too, the comments they wrote, what was " +
-	"recorded about them and what they did, every sign-in included. One export of a person goes on at a time, and four of all (429). Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
+const exportManual = "The profile, the API tokens, the tickets they created or have, deleted ones too, the comments they wrote, their uploads with " +
+	"what was read from them and the addresses of their bytes, what was recorded about them and what they did, every sign-in included. One export of a person goes on at a time, and four of all (429). Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
 	"that nobody takes it for whole."
 
 // PersonExport is everything about a person.
@@ -32,6 +32,7 @@ type PersonExport struct {
 	Tickets    []Ticket        `json:"tickets" doc:"Created by them or assigned to them, newest first."`
 	Deleted    []Ticket        `json:"deleted_tickets" doc:"Those of theirs that were deleted, newest first."`
 	Comments   []TicketComment `json:"comments" doc:"By them."`
+	Files      []FileDetails   `json:"files" doc:"Uploaded by them, newest first. The bytes are at each one's url."`
 	Account    []AuditEvent    `json:"account" doc:"What was recorded about them."`
 	Activity   []AuditEvent    `json:"activity" doc:"What they did."`
 }
@@ -82,6 +83,9 @@ func (s *Server) writePerson(ctx context.Context, c huma.Context, person project
 		return err
 	}
 	if err := writeList(ctx, d, "comments", s.commentsOf(person)); err != nil {
+		return err
+	}
+	if err := writeList(ctx, d, "files", s.uploadsOf(person)); err != nil {
 		return err
 	}
 	if err := writeList(ctx, d, "account", s.eventsOf(eventstore.Query{Streams: []uuid.UUID{person.ID.UUID}})); err != nil {
@@ -151,6 +155,29 @@ func (s *Server) commentsOf(person projections.UserRow) pages[TicketComment] {
 			shown[i] = renderComment(row, people)
 		}
 		return shown, len(rows) == streamPage, err
+	}
+}
+
+// uploadsPage is how many uploads an export holds in memory at a time: what was read from one may be long.
+const uploadsPage = 10
+
+// uploadsOf answers the pages of a person's uploads.
+func (s *Server) uploadsOf(person projections.UserRow) pages[FileDetails] {
+	q := projections.FilesQuery{UploadedBy: person.ID, Limit: uploadsPage}
+	return func(ctx context.Context) ([]FileDetails, bool, error) {
+		rows, _, err := s.FileRows.List(ctx, callerOf(ctx), q)
+		if err != nil || len(rows) == 0 {
+			return nil, false, err
+		}
+		last := rows[len(rows)-1]
+		q.After = &projections.FileCursor{CreatedAt: last.CreatedAt, ID: last.ID}
+		shown := make([]FileDetails, len(rows))
+		for i, row := range rows {
+			if shown[i], err = s.detailsOf(ctx, row); err != nil {
+				return nil, false, err
+			}
+		}
+		return shown, len(rows) == uploadsPage, nil
 	}
 }
 

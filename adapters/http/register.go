@@ -14,6 +14,7 @@ const (
 	tagAuth    = "auth"
 	tagUsers   = "users"
 	tagTickets = "tickets"
+	tagFiles   = "files"
 	tagAudit   = "audit"
 	tagPrivacy = "privacy"
 	tagSystem  = "system"
@@ -30,14 +31,22 @@ func public(o *huma.Operation) { o.Security = []map[string][]string{} }
 
 // authBudget counts an operation against the limit of those who have not signed in yet.
 func authBudget(o *huma.Operation) {
-	o.Metadata = map[string]any{authLimited: true}
+	mark(o, authLimited, true)
 	o.Errors = append(o.Errors, nethttp.StatusTooManyRequests)
 }
 
 // within lets an operation take longer than others may. Its context ends when the program begins to stop, so it must look at
 // it between its statements, and cancel none that is under way.
 func within(bound time.Duration) option {
-	return func(o *huma.Operation) { o.Metadata = map[string]any{timeBound: bound} }
+	return func(o *huma.Operation) { mark(o, timeBound, bound) }
+}
+
+// mark tells the middlewares something about an operation.
+func mark(o *huma.Operation, key string, value any) {
+	if o.Metadata == nil {
+		o.Metadata = map[string]any{}
+	}
+	o.Metadata[key] = value
 }
 
 // errs lists the refusals an operation may answer besides those that every one of its kind may.
@@ -96,6 +105,7 @@ func openAPIConfig(version string) huma.Config {
 	c.Servers = []*huma.Server{{URL: "/", Description: "This server"}}
 	c.Tags = []*huma.Tag{
 		{Name: tagTickets, Description: "Tickets, their comments and their history"},
+		{Name: tagFiles, Description: "Uploads, what was read from them, and background jobs"},
 		{Name: tagAuth, Description: "Signing in and out"},
 		{Name: tagUsers, Description: "People and their API tokens"},
 		{Name: tagAudit, Description: "The log of everything that happened, for auditors"},

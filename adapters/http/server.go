@@ -8,7 +8,9 @@
 package http
 
 import (
+	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	nethttp "net/http"
@@ -24,6 +26,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/file"
 	"ticketd/eventstore"
 	"ticketd/projections"
 )
@@ -47,10 +50,19 @@ type Events interface {
 	Head(ctx context.Context) (int64, error)
 }
 
+// Readings knows what was read from uploads.
+type Readings interface {
+	// Find answers those of the readings that are there and are what the log says they are, by their ids.
+	Find(ctx context.Context, org domain.OrgID, refs ...file.ReadingRef) (map[uuid.UUID]file.Reading, error)
+}
+
 // Deps is what the routes work with.
 type Deps struct {
 	Accounts      commands.Accounts
 	Tickets       commands.Tickets
+	Files         commands.Files
+	Uploads       commands.Uploads
+	Jobs          commands.JobDesk
 	Organizations commands.Organizations
 	Erasures      commands.Erasures
 	Log           eventstore.Log
@@ -59,6 +71,10 @@ type Deps struct {
 
 	TicketRows  *projections.Tickets
 	CommentRows *projections.Comments
+	FileRows    *projections.Files
+	TicketFiles *projections.TicketFiles
+	Readings    Readings
+	OpenBlob    func(ctx context.Context, key string) (io.ReadSeekCloser, error) // fs.ErrNotExist: there are no such bytes
 	Users       *projections.Users
 	APITokens   *projections.APITokens
 	People      *projections.People
@@ -81,6 +97,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Registration   string         // "open" or "invite"
 	Limits         Limits
+	MaxUpload      int64 // bytes of one file; 0: 100 MB
 	Version        string
 }
 
@@ -101,8 +118,12 @@ type Server struct {
 // maxBody bounds a JSON body: the longest description in four-byte characters, and room for the rest.
 const maxBody = 1 << 20
 
+// maxUpload is how many bytes a file may have where nobody says.
+const maxUpload = 100 << 20
+
 // New answers a server with all its routes.
 func New(c Config, d Deps) *Server {
+	c.MaxUpload = cmp.Or(c.MaxUpload, maxUpload)
 	s := &Server{Deps: d, config: c, echo: echo.New(), limiter: newLimiter(), ending: make(chan struct{}), exporting: newPlaces(mostExports)}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.answerEchoError
@@ -110,7 +131,7 @@ func New(c Config, d Deps) *Server {
 	s.echo.Pre(s.stripSlash)
 	s.echo.Use(s.withRequestID, s.logRequests, s.recoverPanics, s.cors(), s.decodeParams)
 	s.api = humaecho.New(s.echo, openAPIConfig(c.Version))
-	s.api.UseMiddleware(s.detach, s.authenticate, s.limit, s.replay)
+	s.api.UseMiddleware(s.detach, s.receive, s.authenticate, s.limit, s.replay)
 	s.systemRoutes()
 	s.authRoutes()
 	s.userRoutes()
@@ -119,6 +140,8 @@ func New(c Config, d Deps) *Server {
 	s.apiTokenRoutes()
 	s.ticketRoutes()
 	s.commentRoutes()
+	s.fileRoutes()
+	s.jobRoutes()
 	s.historyRoutes()
 	s.auditRoutes()
 	s.proofRoutes()
@@ -155,9 +178,12 @@ func (s *Server) cors() echo.MiddlewareFunc {
 		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
 	}
 	return middleware.CORSWithConfig(middleware.CORSConfig{
-		AllowOrigins:  s.config.CORSOrigins,
-		AllowHeaders:  []string{"Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-Request-ID"},
-		ExposeHeaders: []string{"ETag", "Link", "Location", "Retry-After", "X-Event-Position", "X-Request-ID", "X-Total-Count", "X-Total-Count-Capped", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
-		MaxAge:        600,
+		AllowOrigins: s.config.CORSOrigins,
+		AllowHeaders: []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Range", "X-Request-ID"},
+		ExposeHeaders: []string{
+			"Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Event-Position", "X-Request-ID",
+			"X-Total-Count", "X-Total-Count-Capped", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+		},
+		MaxAge: 600,
 	})
 }

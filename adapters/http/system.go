@@ -122,11 +122,16 @@ every notice ` + "`{\"type\",\"protocol\",\"success\":true,\"timestamp\",\"posit
 | authenticate | token | authenticated |
 | subscribe_ticket, unsubscribe_ticket | ticket_id | subscription_response |
 | get_ticket_status | ticket_id | ticket_status |
+| subscribe_job, unsubscribe_job | job_id: of the upload | subscription_response |
+| get_job_status | job_id | job_status |
 | subscribe_all, unsubscribe_all | | subscription_response |
-| resume | after: the last position you saw | the notices you missed, in order, then resumed |
+| resume | after: the last position you saw; tickets, jobs, all: subscriptions to make at that moment | the notices you missed, in order, then resumed |
 | ping | | pong |
 
-Notices: ticket_created, ticket_updated, ticket_status_update, ticket_assigned, ticket_comment_added.
+Notices of tickets: ticket_created, ticket_updated, ticket_status_update, ticket_assigned, ticket_comment_added.
+
+Notices of uploads: file_upload_started, file_upload_completed, file_processing_progress, ocr_completed, transcription_completed,
+extraction_completed, file_processing_failed, file_processing_completed, file_deleted.
 
 Close codes: 4001 token missing, wrong or expired; 4003 origin not allowed; 4008 too slow; 4009 too many connections; 4029 too many messages; 1012 restart.
 Nothing is lost over a reconnect: keep the last position, connect, subscribe, and send resume.`

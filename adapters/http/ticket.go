@@ -105,7 +105,11 @@ func (s *Server) showTicket(ctx context.Context, row projections.TicketRow) (*Ti
 	if err != nil {
 		return nil, err
 	}
-	return &TicketAnswer{Status: nethttp.StatusOK, ETag: etag(row.Version), Body: renderTicket(row, caller.Actor, people)}, nil
+	files, err := s.filesOf(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	return &TicketAnswer{Status: nethttp.StatusOK, ETag: etag(row.Version), Body: renderTicket(row, caller.Actor, people, files)}, nil
 }
 
 // findTicket answers the row that an id or a number names, if the caller may see it.

@@ -73,9 +73,7 @@ func (t *Ticket) appendJSON(b []byte) (_ []byte, err error) {
 	b = appendPerson(append(b, `,"creator":`...), t.Creator)
 	b = appendOptional(append(b, `,"assigned_to_id":`...), t.AssignedTo, appendID)
 	b = appendList(append(b, `,"attachments":`...), t.Attachments, appendAttachment)
-	if b, err = appendAny(append(b, `,"files":`...), t.Files); err != nil {
-		return nil, err
-	}
+	b = appendList(append(b, `,"files":`...), t.Files, appendFile)
 	b = appendInt(append(b, `,"file_count":`...), t.FileCount)
 	if b, err = appendAny(append(b, `,"ai":`...), t.AI); err != nil {
 		return nil, err
@@ -109,10 +107,6 @@ func appendAny(b []byte, value any) ([]byte, error) {
 	case *map[string]any:
 		if v == nil {
 			return append(b, "null"...), nil
-		}
-	case []TicketFile:
-		if v != nil && len(v) == 0 {
-			return append(b, '[', ']'), nil
 		}
 	}
 	out := bytes.NewBuffer(b)
@@ -173,6 +167,17 @@ func appendPerson(b []byte, p Person) []byte {
 
 func appendAttachment(b []byte, a AttachmentRef) []byte {
 	return append(appendID(append(b, `{"file_id":`...), a.FileID), '}')
+}
+
+func appendFile(b []byte, f TicketFile) []byte {
+	b = appendID(append(b, `{"id":`...), f.ID)
+	b = appendText(append(b, `,"filename":`...), f.Filename)
+	b = strconv.AppendInt(append(b, `,"file_size":`...), f.FileSize, 10)
+	b = appendText(append(b, `,"mime_type":`...), f.MIMEType)
+	b = appendText(append(b, `,"file_category":`...), f.FileCategory)
+	b = appendText(append(b, `,"status":`...), f.Status)
+	b = appendOptional(append(b, `,"url":`...), f.URL, appendText)
+	return append(b, '}')
 }
 
 // appendText copies whole stretches of what needs no escape, and leaves rare characters to encoding/json.

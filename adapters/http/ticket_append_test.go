@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain"
+	"ticketd/domain/file"
 	"ticketd/domain/ticket"
 	"ticketd/projections"
 )
@@ -46,10 +47,15 @@ func randomTicket(random *rand.Rand) Ticket {
 		row.CustomFields = map[string]any{text(): 1.5, "nested": map[string]any{"a": []any{nil, true, text()}}}
 	}
 	people := map[domain.UserID]projections.Person{row.CreatedBy: {Username: text(), FullName: text()}}
-	shown := renderTicket(row, domain.Actor{Role: domain.Admin}, people)
+	files := map[domain.FileID]projections.FileRow{}
+	for _, a := range row.Attachments {
+		if random.IntN(2) == 0 {
+			files[a.FileID] = projections.FileRow{ID: a.FileID, Filename: text(), Size: random.Int64(), MIMEType: text(), Category: file.Image, Status: projections.FileProcessed}
+		}
+	}
+	shown := renderTicket(row, domain.Actor{Role: domain.Admin}, people, files)
 	if random.IntN(4) == 0 { // what other features fill in
 		shown.AI, shown.AIGenerated = &TicketAI{AgentType: text(), Confidence: random.Float64()}, true
-		shown.Files = []TicketFile{{ID: uuid.New(), Filename: text(), FileSize: random.Int64()}}
 		shown.IntegrationID, shown.ExternalTicketID, shown.ExternalTicketURL = new(uuid.New()), new(text()), new(text())
 		shown.IntegrationResult = &map[string]any{"status": text()}
 	}

@@ -47,8 +47,8 @@ type TicketFile struct {
 	FileSize     int64     `json:"file_size"`
 	MIMEType     string    `json:"mime_type"`
 	FileCategory string    `json:"file_category"`
-	Status       string    `json:"status"`
-	URL          string    `json:"url"`
+	Status       string    `json:"status" enum:"uploaded,processing,processed,failed,quarantined,deleted"`
+	URL          *string   `json:"url" doc:"null: its bytes are gone."`
 }
 
 // TicketAI is what an agent made of a ticket.
@@ -99,14 +99,14 @@ type Ticket struct {
 	UpdatedAt         Timestamp       `json:"updated_at"`
 }
 
-// renderTicket shows a row to somebody.
-func renderTicket(t projections.TicketRow, to domain.Actor, people map[domain.UserID]projections.Person) Ticket {
+// renderTicket shows a row to somebody, with the files it refers to.
+func renderTicket(t projections.TicketRow, to domain.Actor, people map[domain.UserID]projections.Person, files map[domain.FileID]projections.FileRow) Ticket {
 	creator := renderPerson(t.CreatedBy, people)
 	shown := Ticket{
 		ID: t.ID.UUID, Number: t.Number, Title: t.Title, Description: t.Description, Status: string(t.Status), Priority: string(t.Priority),
 		Urgency: string(t.Urgency), Category: string(t.Category), Subcategory: unlessBlank(t.Subcategory), Department: unlessBlank(t.Department),
 		Tags: orEmpty(t.Tags), CustomFields: t.CustomFields, SourceChannel: t.SourceChannel, CreatedBy: creator, Creator: creator,
-		Attachments: renderAttachments(t.Attachments), Files: []TicketFile{}, FileCount: len(t.Attachments), ResolutionSummary: unlessBlank(t.ResolutionSummary),
+		Attachments: renderAttachments(t.Attachments), Files: renderFilesOf(t.Attachments, files), FileCount: len(t.Attachments), ResolutionSummary: unlessBlank(t.ResolutionSummary),
 		FirstResponseAt: optionalTime(t.FirstResponseAt), ResolvedAt: optionalTime(t.ResolvedAt), ClosedAt: optionalTime(t.ClosedAt),
 		LastActivityAt: Timestamp(t.LastActivityAt), CommentCount: t.Comments, Version: t.Version,
 		CreatedAt: Timestamp(t.CreatedAt), UpdatedAt: Timestamp(t.UpdatedAt),

@@ -41,7 +41,7 @@ type listTicketsInput struct {
 	CreatedAfter   time.Time `query:"created_after"`
 	CreatedBefore  time.Time `query:"created_before"`
 	UpdatedAfter   time.Time `query:"updated_after"`
-	Query          string    `query:"q" maxLength:"500" doc:"Full text over title, description and comments; as in a web search, with quotes, or and -."`
+	Query          string    `query:"q" maxLength:"500" doc:"Full text over title, description, comments and what was read from attachments; as in a web search, with quotes, or and -."`
 	SortBy         string    `query:"sort_by" enum:"created_at,updated_at,last_activity_at,number,title,status,priority"`
 	SortOrder      string    `query:"sort_order" enum:"asc,desc"`
 
@@ -154,9 +154,13 @@ func (s *Server) renderTickets(ctx context.Context, caller domain.Caller, rows [
 	if err != nil {
 		return nil, err
 	}
+	files, err := s.filesOf(ctx, rows...)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]Ticket, len(rows))
 	for i, row := range rows {
-		items[i] = renderTicket(row, caller.Actor, people)
+		items[i] = renderTicket(row, caller.Actor, people, files)
 	}
 	return items, nil
 }

@@ -17,7 +17,7 @@ type packet struct {
 }
 
 // batch is what the log brought at a time. Its notices are made when the first lane has somebody to tell, because that
-// asks the database whose tickets the events are about; most instances hold no socket for most organizations.
+// asks the database whose own the events are about; most instances hold no socket for most organizations.
 type batch struct {
 	events  []eventstore.Recorded
 	packets func() map[int64]packet // by position; made once
@@ -29,7 +29,7 @@ var everything = uuid.Nil
 // topic is one thing to follow. The organization is part of it, so that no notice can cross over.
 type topic struct {
 	org uuid.UUID
-	id  uuid.UUID // a ticket, or everything
+	id  uuid.UUID // a ticket, a job, or everything
 }
 
 // lane is a share of the sockets: what they follow, and how far in the log they have been told.
@@ -84,7 +84,7 @@ func (l *lane) pass(e eventstore.Recorded) {
 	l.position = e.Position
 }
 
-// tell routes one notice. Whoever follows everything and the ticket too is told once.
+// tell routes one notice. Whoever follows everything and its topic too is told once.
 func (l *lane) tell(p packet) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain"
+	uploads "ticketd/domain/file"
 	facts "ticketd/domain/ticket"
 )
 
@@ -43,6 +44,8 @@ func TestEveryMessage(t *testing.T) {
 	id := w.ticket(w.acme(), "T-1", caller.User)
 	c := w.connect(token)
 	ref := map[string]any{"ticket_id": id}
+	upload, strange := w.job(w.acme(), caller.User), uuid.NewString()
+	job := map[string]any{"job_id": upload}
 	tests := []struct {
 		send     string
 		data     any
@@ -57,10 +60,16 @@ func TestEveryMessage(t *testing.T) {
 		{"get_ticket_status", ref, "ticket_status", ticket, map[string]any{"ticket_id": id.String(), "status": "open"}},
 		{"unsubscribe_ticket", ref, "subscription_response", ticket, map[string]any{"ticket_id": id.String(), "subscribed": false, "position": 0.0}},
 		{"unsubscribe_ticket", map[string]any{"ticket_id": "T-1"}, "subscription_response", ticket, map[string]any{"ticket_id": id.String(), "subscribed": false, "position": 0.0}},
+		{"subscribe_job", job, "subscription_response", file, map[string]any{"job_id": upload.String(), "subscribed": true, "position": 0.0}},
+		{"subscribe_job", job, "subscription_response", file, map[string]any{"job_id": upload.String(), "subscribed": true, "position": 0.0}},
+		{"get_job_status", job, "job_status", file, map[string]any{"job_id": upload.String(), "status": "processing"}},
+		{"unsubscribe_job", job, "subscription_response", file, map[string]any{"job_id": upload.String(), "subscribed": false, "position": 0.0}},
+		{"unsubscribe_job", map[string]any{"job_id": strange}, "subscription_response", file, map[string]any{"job_id": strange, "subscribed": false, "position": 0.0}},
 		{"subscribe_all", nil, "subscription_response", system, map[string]any{"subscribed": true, "position": 0.0}},
 		{"unsubscribe_all", nil, "subscription_response", system, map[string]any{"subscribed": false, "position": 0.0}},
 		{"resume", map[string]any{"after": 0}, "resumed", system, map[string]any{"position": 0.0}},
 		{"resume", map[string]any{"after": 0, "all": true, "tickets": []string{"T-1", "T-2"}}, "resumed", system, map[string]any{"position": 0.0, "not_found": []any{"T-2"}}},
+		{"resume", map[string]any{"after": 0, "jobs": []string{upload.String(), strange}, "tickets": []string{"T-2"}}, "resumed", system, map[string]any{"position": 0.0, "not_found": []any{"T-2", strange}}},
 		{"authenticate", map[string]any{"token": token}, "authenticated", system, map[string]any{"user_id": caller.User.String()}},
 	}
 	for _, test := range tests {
@@ -76,7 +85,7 @@ func TestEveryMessage(t *testing.T) {
 	c.silent()
 	stats := w.server.Stats()
 	require.Equal(t, 1, stats.Connections)
-	require.Equal(t, 2, stats.Subscriptions)
+	require.Equal(t, 3, stats.Subscriptions)
 	require.EqualValues(t, len(tests)+2, stats.Received)
 	require.Positive(t, stats.BytesIn)
 	require.Positive(t, stats.BytesOut)
@@ -89,7 +98,8 @@ func TestEveryRefusal(t *testing.T) {
 	other, _ := w.member(w.acme(), domain.Support)
 	w.ticket(w.acme(), "T-1", caller.User)
 	c := w.connect(token)
-	many := `"T-1"` + strings.Repeat(`,"T-1"`, mostTickets)
+	many := `"T-1"` + strings.Repeat(`,"T-1"`, mostListed-1)
+	const tooLong = "tickets and jobs must not list more than 100 together; subscribe to all instead."
 	const crowded = "Too many subscriptions on one connection; subscribe to all instead."
 	tests := []struct{ send, want, protocol string }{
 		{`hello`, "Message is not JSON.", system},
@@ -102,7 +112,7 @@ func TestEveryRefusal(t *testing.T) {
 		{`{"type":"ping","request_id":{}}`, "request_id must be a string or a number.", system},
 		{`{"type":"subscribe_moon"}`, "Unknown message type: subscribe_moon", system},
 		{`{"type":"` + strings.Repeat("x", 99) + `"}`, "Unknown message type: " + strings.Repeat("x", 64) + "...", system},
-		{`{"type":"subscribe_job","data":{"job_id":"1"}}`, "Unknown message type: subscribe_job", system},
+		{`{"type":"subscribe_file","data":{"file_id":"1"}}`, "Unknown message type: subscribe_file", system},
 		{`{"type":"subscribe_ticket"}`, "Missing required fields: ticket_id", ticket},
 		{`{"type":"unsubscribe_ticket","data":{"ticket_id":null}}`, "Missing required fields: ticket_id", ticket},
 		{`{"type":"get_ticket_status","data":{"ticket_id":""}}`, "Missing required fields: ticket_id", ticket},
@@ -111,6 +121,15 @@ func TestEveryRefusal(t *testing.T) {
 		{`{"type":"get_ticket_status","data":{"ticket_id":7}}`, "ticket_id must be a string.", ticket},
 		{`{"type":"subscribe_ticket","data":{"ticket_id":"T-9"}}`, "There is no such ticket.", ticket},
 		{`{"type":"unsubscribe_ticket","data":{"ticket_id":"T-9"}}`, "There is no such ticket.", ticket},
+		{`{"type":"subscribe_job"}`, "Missing required fields: job_id", file},
+		{`{"type":"unsubscribe_job","data":{"job_id":""}}`, "Missing required fields: job_id", file},
+		{`{"type":"get_job_status","data":{"ticket_id":"T-1"}}`, "Missing required fields: job_id", file},
+		{`{"type":"subscribe_job","data":{"job_id":7}}`, "job_id must be a string.", file},
+		{`{"type":"unsubscribe_job","data":{"job_id":7}}`, "job_id must be a string.", file},
+		{`{"type":"get_job_status","data":{"job_id":7}}`, "job_id must be a string.", file},
+		{`{"type":"subscribe_job","data":{"job_id":"T-1"}}`, "There is no such file.", file},
+		{`{"type":"unsubscribe_job","data":{"job_id":"T-1"}}`, "There is no such file.", file},
+		{`{"type":"get_job_status","data":{"job_id":"` + uuid.NewString() + `"}}`, "There is no such file.", file},
 		{`{"type":"resume"}`, "Missing required fields: after", system},
 		{`{"type":"resume","data":{"after":"5"}}`, "after must be an integer.", system},
 		{`{"type":"resume","data":{"after":1.5}}`, "after must be an integer.", system},
@@ -118,7 +137,9 @@ func TestEveryRefusal(t *testing.T) {
 		{`{"type":"resume","data":{"after":1}}`, "after must not be above the newest position, 0.", system},
 		{`{"type":"resume","data":{"after":0,"all":"yes"}}`, "all must be true or false.", system},
 		{`{"type":"resume","data":{"after":0,"tickets":"T-1"}}`, "tickets must be a list of strings.", system},
-		{`{"type":"resume","data":{"after":0,"tickets":[` + many + `]}}`, "tickets must not list more than 100; subscribe to all instead.", system},
+		{`{"type":"resume","data":{"after":0,"tickets":[` + many + `,"T-1"]}}`, tooLong, system},
+		{`{"type":"resume","data":{"after":0,"tickets":[` + many + `],"jobs":["T-1"]}}`, tooLong, system},
+		{`{"type":"resume","data":{"after":0,"jobs":"T-1"}}`, "jobs must be a list of strings.", system},
 		{`{"type":"resume","data":{"after":0,"all":true,"tickets":["T-1"]}}`, crowded, system},
 		{`{"type":"subscribe_ticket","data":{"ticket_id":"T-1"}}`, crowded, ticket},
 		{`{"type":"authenticate"}`, "Missing required fields: token", system},
@@ -157,7 +178,9 @@ func TestTroubleBehindUsIsNotTold(t *testing.T) {
 	w.find = errors.New("secret")
 	w.mu.Unlock()
 	require.Equal(t, sorry, c.ask("get_ticket_status", map[string]any{"ticket_id": "T-1"}).Error)
+	require.Equal(t, sorry, c.ask("get_job_status", map[string]any{"job_id": "1"}).Error)
 	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0, "tickets": []string{"T-1"}}).Error)
+	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0, "jobs": []string{"1"}}).Error)
 	gate.headTrouble.Store(true)
 	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0}).Error)
 	gate.headTrouble.Store(false)
@@ -220,6 +243,96 @@ func TestEveryNotice(t *testing.T) {
 	w.happen(id, moved())
 	w.routed()
 	c.silent()
+}
+
+func TestEveryFileNotice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token, caller := w.member(w.acme(), domain.Member)
+	id, other := w.job(w.acme(), caller.User), w.job(w.acme(), caller.User)
+	c, all := w.connect(token), w.connect(token)
+	c.ask("subscribe_job", map[string]any{"job_id": id})
+	all.ask("subscribe_all", nil)
+	all.ask("subscribe_job", map[string]any{"job_id": id}) // both, and still each notice once
+	completed := func(s uploads.Stage) uploads.StageCompleted {
+		return uploads.StageCompleted{Stage: s, UploadedBy: caller.User}
+	}
+	for _, test := range []struct {
+		event uploads.Event
+		want  string
+	}{
+		{uploads.UploadStarted{UploadedBy: caller.User, Filename: "a.png"}, "file_upload_started"},
+		{uploads.UploadRefused{Code: "storage_full"}, "file_processing_failed"},
+		{uploads.Uploaded{UploadedBy: caller.User, Filename: "a.png"}, "file_upload_completed"},
+		{uploads.Quarantined{UploadedBy: caller.User, Filename: "a.png"}, "file_processing_failed"},
+		{uploads.StageStarted{Stage: uploads.OCR, Attempt: 1}, "file_processing_progress"},
+		{uploads.StageProgressed{Stage: uploads.OCR, Attempt: 1, Percent: 7}, "file_processing_progress"},
+		{completed(uploads.OCR), "ocr_completed"},
+		{completed(uploads.Transcription), "transcription_completed"},
+		{completed(uploads.Extraction), "extraction_completed"},
+		{uploads.StageFailed{Stage: uploads.OCR, UploadedBy: caller.User, Final: true}, "file_processing_failed"},
+		{uploads.StageSkipped{Stage: uploads.OCR, UploadedBy: caller.User}, "file_processing_progress"},
+		{uploads.Processed{Outcome: uploads.AllSkipped}, "file_processing_completed"},
+		{uploads.ProcessingRequested{By: caller.User}, "file_processing_progress"},
+		{uploads.Deleted{}, "file_deleted"},
+		{uploads.WordsErased{Of: caller.User}, "file_deleted"},
+	} {
+		elsewhere := w.happen(other, progressed())
+		at := w.happen(id, test.event)
+		require.Equal(t, elsewhere, all.read().Position)
+		for _, r := range []reply{c.read(), all.read()} {
+			require.Equal(t, test.want, r.Type)
+			require.Equal(t, file, r.Protocol)
+			require.True(t, r.Success)
+			require.Equal(t, at, r.Position)
+			require.Equal(t, map[string]any{"job_id": id.String()}, r.Data)
+			_, err := time.Parse("2006-01-02T15:04:05.000Z", r.Timestamp)
+			require.NoError(t, err)
+		}
+	}
+	require.True(t, c.ask("unsubscribe_job", map[string]any{"job_id": id}).Success)
+	w.happen(id, progressed())
+	w.routed()
+	c.silent()
+}
+
+func TestNobodyHearsOfFilesThatAreNotTheirs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	support, _ := w.member(w.acme(), domain.Support)
+	uploader, caller := w.member(w.acme(), domain.Member)
+	stranger, _ := w.member(w.acme(), domain.Member)
+	spy, _ := w.member(domain.OrgID{UUID: uuid.New()}, domain.Admin)
+	id := w.job(w.acme(), caller.User)
+	clients := map[string]*client{}
+	for _, token := range []string{support, uploader, stranger, spy} {
+		clients[token] = w.connect(token)
+		require.True(t, clients[token].ask("subscribe_all", nil).Success)
+	}
+	for _, token := range []string{stranger, spy} {
+		for _, kind := range []string{"subscribe_job", "get_job_status"} {
+			r := clients[token].ask(kind, map[string]any{"job_id": id})
+			require.Equal(t, "There is no such file.", r.Error)
+			require.Equal(t, file, r.Protocol)
+		}
+	}
+	at := w.happen(id, progressed())
+	w.routed()
+	for token, hears := range map[string]bool{support: true, uploader: true, stranger: false, spy: false} {
+		if hears {
+			require.Equal(t, at, clients[token].read().Position)
+		}
+		clients[token].silent()
+		again := w.connect(token)
+		again.say("resume", map[string]any{"after": 0, "all": true})
+		list, _ := again.positions()
+		require.Equal(t, hears, len(list) == 1)
+		again = w.connect(token) // whoever may not see it cannot follow it by a resume either
+		again.say("resume", map[string]any{"after": 0, "jobs": []uuid.UUID{id}})
+		list, resumed := again.positions()
+		require.Equal(t, hears, len(list) == 1)
+		require.Equal(t, hears, resumed.Data["not_found"] == nil)
+	}
 }
 
 func TestNobodyHearsWhatIsNotTheirs(t *testing.T) {

@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime/debug"
 	"time"
 )
@@ -11,6 +12,7 @@ import (
 const (
 	system = "system"
 	ticket = "ticket"
+	file   = "file"
 )
 
 // handler is what one type of message needs and does. It answers by itself, because some answers must be given while
@@ -21,20 +23,20 @@ type handler struct {
 	handle   func(ctx context.Context, k *socket, r request) error
 }
 
-// protocols is every message a client may send. A new protocol is a few lines here and a file with its handlers.
+// protocols is every message a client may send: those about the whole, and those about each noun.
 func (s *Server) protocols() map[string]handler {
-	return map[string]handler{
+	all := map[string]handler{
 		"authenticate":    {system, []string{"token"}, s.handleAuthenticate},
 		"ping":            {system, nil, s.handlePing},
 		"pong":            {system, nil, s.handlePong},
 		"resume":          {system, []string{"after"}, s.handleResume},
 		"subscribe_all":   {system, nil, s.handleSubscribeAll},
 		"unsubscribe_all": {system, nil, s.handleUnsubscribeAll},
-
-		"subscribe_ticket":   {ticket, []string{"ticket_id"}, s.handleSubscribeTicket},
-		"unsubscribe_ticket": {ticket, []string{"ticket_id"}, s.handleUnsubscribeTicket},
-		"get_ticket_status":  {ticket, []string{"ticket_id"}, s.handleTicketStatus},
 	}
+	for _, n := range s.nouns {
+		maps.Copy(all, n.handlers())
+	}
+	return all
 }
 
 // receive handles one message; text is nil when it was binary.

@@ -146,6 +146,38 @@ func TestResumeRepeatsWhatWasMissed(t *testing.T) {
 	require.Equal(t, numbers(1, live+1), list)
 }
 
+func TestResumeRepeatsWhatWasMissedOfJobs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token, caller := w.member(w.acme(), domain.Member)
+	desk, job, other := w.ticket(w.acme(), "T-1", caller.User), w.job(w.acme(), caller.User), w.job(w.acme(), caller.User)
+	for range 200 { // together more than a page
+		w.happen(desk, moved())
+		w.happen(job, progressed())
+		w.happen(other, progressed())
+	}
+	w.routed()
+
+	c := w.connect(token)
+	require.True(t, c.ask("subscribe_job", map[string]any{"job_id": job}).Success)
+	live := w.happen(job, progressed()) // told before the resume; the replay must not repeat it
+	require.Equal(t, live, c.read().Position)
+	c.say("resume", map[string]any{"after": 590})
+	list, resumed := c.positions()
+	require.Equal(t, []int64{593, 596, 599}, list)
+	require.EqualValues(t, live, resumed.Data["position"])
+	c.say("resume", map[string]any{"after": 0})
+	list, _ = c.positions()
+	require.Len(t, list, 197, "what was repeated is not repeated again")
+	c.say("resume", map[string]any{"after": 591, "jobs": []uuid.UUID{other}, "tickets": []string{"T-1"}})
+	list, _ = c.positions()
+	require.Equal(t, []int64{592, 594, 595, 597, 598, 600}, list)
+	w.happen(desk, moved())
+	require.Equal(t, live+1, c.read().Position)
+	require.Equal(t, live+2, w.happen(other, progressed()))
+	require.Equal(t, live+2, c.read().Position)
+}
+
 func TestABurstIsNoReasonToClose(t *testing.T) {
 	t.Parallel()
 	g := newGate()
@@ -313,13 +345,16 @@ func TestAClientMayGoInTheMiddleOfAReplay(t *testing.T) {
 // connections, with the log.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
-	const clients, reconnects, tickets, events = 16, 14, 12, 400
+	const clients, reconnects, tickets, jobs, events = 16, 14, 12, 4, 400
 	w := newWorld(t)
 	rival := domain.OrgID{UUID: uuid.New()}
 	admin, caller := w.member(w.acme(), domain.Admin)
-	var ids []uuid.UUID
+	var ids, files []uuid.UUID
 	for range tickets {
 		ids = append(ids, w.ticket(w.acme(), uuid.NewString(), caller.User))
+	}
+	for range jobs {
+		files = append(files, w.job(w.acme(), caller.User))
 	}
 	foreign := w.ticket(rival, "R-1", caller.User)
 	w.know(admin, caller)
@@ -329,6 +364,9 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		writers.Go(func() {
 			for n := range events / 3 {
 				w.happen(ids[(n*7+i)%tickets], facts.Assigned{Assignee: caller.User})
+				if n%3 == 0 {
+					w.happen(files[(n+i)%jobs], progressed())
+				}
 				if n%10 == 0 {
 					w.happen(foreign, moved())
 				}
@@ -336,7 +374,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		})
 	}
 	for n := range clients {
-		tourist := traveller{world: w, token: admin, all: n%2 == 0, atomic: n%4 < 2, tickets: ids[:1+n%(tickets-1)]}
+		tourist := traveller{world: w, token: admin, all: n%2 == 0, atomic: n%4 < 2, tickets: ids[:1+n%(tickets-1)], jobs: files[:n%jobs]}
 		readers.Go(func() {
 			for range reconnects {
 				tourist.visit(1 + rand.IntN(40))
@@ -356,9 +394,10 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 type traveller struct {
 	*world
 	token   string
-	all     bool // follows everything, else some tickets
+	all     bool // follows everything, else some tickets and jobs
 	atomic  bool // subscribes with the resume itself
 	tickets []uuid.UUID
+	jobs    []uuid.UUID
 	last    int64
 	seen    []int64
 }
@@ -372,12 +411,15 @@ func (v *traveller) visit(most int) {
 	case v.atomic && v.all:
 		data["all"] = true
 	case v.atomic:
-		data["tickets"] = v.tickets
+		data["tickets"], data["jobs"] = v.tickets, v.jobs
 	case v.all:
 		c.say("subscribe_all", nil)
 	default:
 		for _, id := range v.tickets {
 			c.say("subscribe_ticket", map[string]any{"ticket_id": id})
+		}
+		for _, id := range v.jobs {
+			c.say("subscribe_job", map[string]any{"job_id": id})
 		}
 	}
 	c.say("resume", data)
@@ -404,18 +446,20 @@ func (v *traveller) visit(most int) {
 func (v *traveller) idle() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for id, d := range v.world.tickets {
-		if d.org == v.acme() && v.streams[id].Position() > v.last && (v.all || slices.Contains(v.tickets, id)) {
+	for id, s := range v.streams {
+		if s.Org == v.acme().UUID && s.Position() > v.last && (v.all || slices.Contains(v.follows(), id)) {
 			return false
 		}
 	}
 	return true
 }
 
+func (v *traveller) follows() []uuid.UUID { return slices.Concat(v.tickets, v.jobs) }
+
 func (v *traveller) want() (list []int64) {
 	q := eventstore.Query{Org: v.acme().UUID}
 	if !v.all {
-		q.Streams = v.tickets
+		q.Streams = v.follows()
 	}
 	events, err := v.store.Read(context.WithoutCancel(v.t.Context()), q)
 	require.NoError(v.t, err)

@@ -40,11 +40,6 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, bearer string) (domain.Caller, error)
 }
 
-// Tickets finds a ticket by id or number, if the caller may see it; status is the data of ticket_status.
-type Tickets interface {
-	Find(ctx context.Context, caller domain.Caller, ref string) (id uuid.UUID, status any, err error)
-}
-
 // Notices turns events into what sockets are told about them. projections.Notices implements it.
 type Notices interface {
 	From(ctx context.Context, events []eventstore.Recorded) ([]projections.Notice, error)
@@ -85,7 +80,7 @@ type Server struct {
 	config   Config
 	times    times
 	auth     Authenticator
-	tickets  Tickets
+	nouns    []noun // what clients follow one by one
 	notices  Notices
 	events   eventstore.Reader
 	log      *slog.Logger
@@ -110,13 +105,15 @@ type Server struct {
 }
 
 // New makes a server that needs Run to push, and Close to end.
-func New(c Config, auth Authenticator, tickets Tickets, notices Notices, events eventstore.Reader, log *slog.Logger) *Server {
-	return newServer(c, usualTimes, auth, tickets, notices, events, log)
+func New(c Config, auth Authenticator, tickets Tickets, jobs Jobs, notices Notices, events eventstore.Reader, log *slog.Logger) *Server {
+	return newServer(c, usualTimes, auth, tickets, jobs, notices, events, log)
 }
 
-func newServer(c Config, t times, auth Authenticator, tickets Tickets, notices Notices, events eventstore.Reader, log *slog.Logger) *Server {
+func newServer(
+	c Config, t times, auth Authenticator, tickets Tickets, jobs Jobs, notices Notices, events eventstore.Reader, log *slog.Logger,
+) *Server {
 	s := &Server{
-		config: c.withDefaults(), times: t, auth: auth, tickets: tickets, notices: notices, events: events, log: log,
+		config: c.withDefaults(), times: t, auth: auth, nouns: []noun{ticketNoun(tickets), jobNoun(jobs)}, notices: notices, events: events, log: log,
 		rereads: make(chan struct{}, maxRereads), following: make(chan struct{}), idle: make(chan struct{}),
 		sockets: map[*socket]struct{}{}, perUser: map[domain.UserID]int{},
 	}

@@ -66,7 +66,7 @@ type socket struct {
 
 // follow is a subscription, and the position from which on it has been served.
 type follow struct {
-	id   uuid.UUID // a ticket, or everything
+	id   uuid.UUID // a ticket, a job, or everything
 	from int64
 }
 

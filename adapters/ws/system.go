@@ -58,7 +58,7 @@ func (s *Server) handleUnsubscribeAll(_ context.Context, k *socket, r request) e
 	return nil
 }
 
-// handleResume replays what was missed after a position. Subscriptions given with it (tickets, all) are made at the
+// handleResume replays what was missed after a position. Subscriptions given with it (tickets, jobs, all) are made at the
 // same moment, so not even a notice that comes this very instant can overtake the replay.
 func (s *Server) handleResume(ctx context.Context, k *socket, r request) error {
 	after, err := r.position("after")
@@ -79,32 +79,38 @@ func (s *Server) handleResume(ctx context.Context, k *socket, r request) error {
 	return s.resume(k, wanted, &resumption{request: r, after: after, unknown: unknown})
 }
 
-// wanted reads the subscriptions that come with a resume. A ticket that is gone by now is no reason to miss the rest.
+// mostListed is how many things one resume may subscribe to.
+const mostListed = 100
+
+// wanted reads the subscriptions that come with a resume. A thing that is gone by now is no reason to miss the rest.
 func (s *Server) wanted(ctx context.Context, k *socket, r request) (ids []uuid.UUID, unknown []string, err error) {
 	all, err := r.flag("all")
 	if err != nil {
 		return nil, nil, err
 	}
-	refs, err := r.texts("tickets")
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(refs) > mostTickets {
-		return nil, nil, refusal(fmt.Sprintf("tickets must not list more than %d; subscribe to all instead.", mostTickets))
-	}
 	if all {
 		ids = append(ids, everything)
 	}
-	for _, ref := range refs {
-		id, _, err := s.tickets.Find(ctx, *k.caller.Load(), ref)
-		if _, ok := errors.AsType[*domain.Error](err); ok && domain.KindOf(err) != domain.Internal {
-			unknown = append(unknown, ref)
-			continue
-		}
+	listed := 0
+	for _, n := range s.nouns {
+		refs, err := r.texts(n.list())
 		if err != nil {
 			return nil, nil, err
 		}
-		ids = append(ids, id)
+		if listed += len(refs); listed > mostListed {
+			return nil, nil, refusal(fmt.Sprintf("tickets and jobs must not list more than %d together; subscribe to all instead.", mostListed))
+		}
+		for _, ref := range refs {
+			id, _, err := n.find(ctx, *k.caller.Load(), ref)
+			if _, ok := errors.AsType[*domain.Error](err); ok && domain.KindOf(err) != domain.Internal {
+				unknown = append(unknown, ref)
+				continue
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			ids = append(ids, id)
+		}
 	}
 	return ids, unknown, nil
 }

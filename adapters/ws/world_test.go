@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain"
+	uploads "ticketd/domain/file"
 	facts "ticketd/domain/ticket"
 	"ticketd/eventstore"
 	"ticketd/eventstore/catalog"
@@ -50,18 +52,22 @@ type world struct {
 	mu      sync.Mutex
 	callers map[string]domain.Caller
 	tickets map[uuid.UUID]desk
+	jobs    map[uuid.UUID]desk
 	streams map[uuid.UUID]eventstore.Stream // as last written
 	judge   func(token string)              // called before a token is judged
 	find    error                           // what Find answers, when not nil
 	from    error                           // what From answers, once
 }
 
-// desk is what the world knows about a ticket.
+// desk is what the world knows about a ticket or an upload.
 type desk struct {
 	org    domain.OrgID
-	number string
+	number string // of a ticket
 	owner  domain.UserID
 }
+
+// jobs finds uploads where the world itself finds tickets.
+type jobs struct{ *world }
 
 type option func(*Config, *times, *eventstore.Reader)
 
@@ -84,7 +90,7 @@ func quietWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	w := &world{
 		t: t, store: eventstore.NewMemory(catalog.Codec), run: make(chan error, 1),
-		callers: map[string]domain.Caller{}, tickets: map[uuid.UUID]desk{},
+		callers: map[string]domain.Caller{}, tickets: map[uuid.UUID]desk{}, jobs: map[uuid.UUID]desk{},
 		streams: map[uuid.UUID]eventstore.Stream{},
 	}
 	config, short := Config{MessagesPerMinute: 1000}, usualTimes
@@ -92,7 +98,7 @@ func quietWorld(t *testing.T, options ...option) *world {
 	for _, o := range options {
 		o(&config, &short, &events)
 	}
-	w.server = newServer(config, short, w, w, w, events, slog.New(slog.DiscardHandler))
+	w.server = newServer(config, short, w, w, jobs{w}, w, events, slog.New(slog.DiscardHandler))
 	w.http = httptest.NewUnstartedServer(w.server)
 	w.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(kernelBuffer))
@@ -145,6 +151,20 @@ func (w *world) Find(_ context.Context, c domain.Caller, ref string) (uuid.UUID,
 	return uuid.Nil, nil, errNoTicket
 }
 
+func (j jobs) Find(_ context.Context, c domain.Caller, ref string) (uuid.UUID, any, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.find != nil {
+		return uuid.Nil, nil, j.find
+	}
+	for id, d := range j.jobs {
+		if id.String() == ref && d.org == c.Org && c.May(domain.ReadFiles, d.owner) {
+			return id, map[string]string{"job_id": id.String(), "status": "processing"}, nil
+		}
+	}
+	return uuid.Nil, nil, uploads.ErrNotFound
+}
+
 func (w *world) From(_ context.Context, events []eventstore.Recorded) ([]projections.Notice, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,7 +175,7 @@ func (w *world) From(_ context.Context, events []eventstore.Recorded) ([]project
 	var notices []projections.Notice
 	for _, r := range events {
 		if n, ok := noticeOf(r); ok {
-			n.Owners = []domain.UserID{w.tickets[r.Stream].owner}
+			n.Owners = []domain.UserID{w.tickets[r.Stream].owner, w.jobs[r.Stream].owner}
 			notices = append(notices, n)
 		}
 	}
@@ -167,6 +187,8 @@ func noticeOf(r eventstore.Recorded) (projections.Notice, bool) {
 		Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream, Protocol: ticket, Needs: domain.ReadTickets,
 	}
 	switch e := r.Event.(type) {
+	case uploads.Event:
+		n.Protocol, n.Needs, n.Type, n.Data = file, domain.ReadFiles, fileNotice(e), map[string]any{"job_id": r.Stream}
 	case facts.Opened:
 		n.Type, n.Data = "ticket_created", map[string]any{"ticket_id": r.Stream, "title": e.Title}
 	case facts.Edited:
@@ -189,6 +211,27 @@ func noticeOf(r eventstore.Recorded) (projections.Notice, bool) {
 		return n, false
 	}
 	return n, true
+}
+
+func fileNotice(event uploads.Event) string {
+	switch e := event.(type) {
+	case uploads.UploadStarted:
+		return "file_upload_started"
+	case uploads.Uploaded:
+		return "file_upload_completed"
+	case uploads.StageCompleted:
+		return map[uploads.Stage]string{
+			uploads.OCR: "ocr_completed", uploads.Transcription: "transcription_completed", uploads.Extraction: "extraction_completed",
+		}[e.Stage]
+	case uploads.UploadRefused, uploads.Quarantined, uploads.StageFailed:
+		return "file_processing_failed"
+	case uploads.Processed:
+		return "file_processing_completed"
+	case uploads.Deleted, uploads.WordsErased:
+		return "file_deleted"
+	case uploads.StageStarted, uploads.StageProgressed, uploads.StageSkipped, uploads.ProcessingRequested:
+	}
+	return "file_processing_progress"
 }
 
 // member signs somebody in and answers the token.
@@ -221,13 +264,22 @@ func (w *world) ticket(org domain.OrgID, number string, owner domain.UserID) uui
 	return id
 }
 
-// happen appends events to a ticket and answers the last position.
+// job makes an upload that has no events yet.
+func (w *world) job(org domain.OrgID, owner domain.UserID) uuid.UUID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := uuid.New()
+	w.jobs[id] = desk{org: org, owner: owner}
+	return id
+}
+
+// happen appends events to a ticket or an upload and answers the last position.
 func (w *world) happen(id uuid.UUID, events ...any) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	stream, known := w.streams[id]
 	if !known {
-		stream = eventstore.Stream{Org: w.tickets[id].org.UUID, ID: id}
+		stream = eventstore.Stream{Org: cmp.Or(w.tickets[id].org, w.jobs[id].org).UUID, ID: id}
 	}
 	grown, err := w.store.Append(context.WithoutCancel(w.t.Context()), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: events})
 	require.NoError(w.t, err)
@@ -257,6 +309,8 @@ func (w *world) routed() {
 		return true
 	}, patience, time.Millisecond)
 }
+
+func progressed() any { return uploads.StageProgressed{Stage: uploads.OCR, Attempt: 1, Percent: 50} }
 
 func moved() any { return facts.StatusChanged{From: facts.Open, To: facts.InProgress} }
 

@@ -355,5 +355,5 @@ func TestWhoReadsTheLog(t *testing.T) {
 		}
 	}
 	slices.Sort(reaches)
-	require.Equal(t, []domain.Permission{domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadMembers, domain.ExportPerson, domain.ReadTickets}, reaches)
+	require.Equal(t, []domain.Permission{domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadFiles, domain.ReadMembers, domain.ExportPerson, domain.ReadTickets}, reaches)
 }

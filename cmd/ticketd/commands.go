@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,10 +23,21 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "serve", Short: "Serve the API, the sockets and the documentation", Args: cobra.NoArgs,
+	roles := []string{"api", "worker"}
+	serve := &cobra.Command{
+		Use: "serve", Short: "Serve the API, the sockets and the documentation, and read files", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runProgram(cmd.Context(), false, func(ctx context.Context, p *program) error {
+			for _, role := range roles {
+				if role != "api" && role != "worker" {
+					return fmt.Errorf("there is no role %q; roles are api and worker", role)
+				}
+			}
+			alone := func(c *config) {
+				if !slices.Contains(roles, "worker") {
+					c.Workers = 0
+				}
+			}
+			return runProgram(cmd.Context(), alone, func(ctx context.Context, p *program) error {
 				return p.serve(ctx, func(address string) {
 					p.log.InfoContext(ctx, "ready", "address", address, "version", version)
 					if p.config.development() {
@@ -35,21 +47,23 @@ func serveCommand() *cobra.Command {
 			})
 		},
 	}
+	serve.Flags().StringSliceVar(&roles, "roles", roles, "what this instance does: api, worker; the API answers everywhere, for its health is asked of it")
+	return serve
 }
 
 // withProgram is runProgram for a tool.
 func withProgram(ctx context.Context, do func(context.Context, *program) error) error {
-	return runProgram(ctx, true, do)
+	return runProgram(ctx, func(c *config) { c.tool = true }, do)
 }
 
-// runProgram reads the environment, wires the program, runs do and closes what was started. A tool may run beside a
-// server in the same DATA_DIR.
-func runProgram(ctx context.Context, tool bool, do func(context.Context, *program) error) error {
+// runProgram reads the environment, which change may change, wires the program, runs do and closes what was started. A tool
+// may run beside a server in the same DATA_DIR.
+func runProgram(ctx context.Context, change func(*config), do func(context.Context, *program) error) error {
 	c, err := readConfig()
 	if err != nil {
 		return err
 	}
-	c.tool = tool
+	change(&c)
 	log, err := c.logger()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -31,26 +32,56 @@ type config struct {
 	LimitDefault   limit          `env:"RATE_LIMIT_DEFAULT" envDefault:"1000/h"`
 	LimitAuth      limit          `env:"RATE_LIMIT_AUTH" envDefault:"100/5m"`
 	LimitLogin     limit          `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
+	LimitUpload    limit          `env:"RATE_LIMIT_UPLOAD" envDefault:"50/5m"`
 	WSMessages     int            `env:"WS_MESSAGES_PER_MINUTE" envDefault:"60"`
 	WSConnections  int            `env:"WS_MAX_CONNECTIONS" envDefault:"20000"`
 	LogLevel       string         `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat      string         `env:"LOG_FORMAT" envDefault:"json"`
+
+	// Files.
+	StorageURL         string        `env:"STORAGE_URL"`
+	StorageQuota       int64         `env:"STORAGE_QUOTA_MB" envDefault:"10240"`
+	UploadSize         int64         `env:"UPLOAD_MAX_MB" envDefault:"100"`
+	UploadTypes        string        `env:"UPLOAD_TYPES" envDefault:"all"`
+	ClamdAddr          string        `env:"CLAMD_ADDR"`
+	ScanRequired       bool          `env:"SCAN_REQUIRED"`
+	Workers            int           `env:"WORKERS" envDefault:"-1"`
+	Lease              time.Duration `env:"JOB_LEASE" envDefault:"30s"`
+	SpeechDir          string        `env:"SPEECH_DIR" envDefault:"./engines/vosk"`
+	OpenAIKey          string        `env:"OPENAI_API_KEY"`
+	OpenAIBaseURL      string        `env:"OPENAI_BASE_URL"`
+	TranscriptionModel string        `env:"TRANSCRIPTION_MODEL" envDefault:"whisper-1"`
 
 	tool bool // works beside a server that may be running
 
 	// Not the environment's: only tests have others.
 	passwordCost auth.Cost
 	keysSettle   time.Duration // how long after its deletion nobody can have a key any more
+	hearMemory   int64         // bytes of address space for that child; 0: what it usually needs
+	hear         []string      // how the program runs itself as the child that hears
+	retryAfter   time.Duration // before the first retry of a job; it doubles
 }
 
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
-	c.passwordCost, c.keysSettle = auth.OWASP, eventstore.CachedFor
+	c.passwordCost, c.keysSettle, c.hear, c.retryAfter = auth.OWASP, eventstore.CachedFor, ourselves(), time.Minute
 	if err != nil {
 		return c, err
 	}
 	if c.Registration != "open" && c.Registration != "invite" {
 		return c, fmt.Errorf("REGISTRATION is %q; it is open or invite", c.Registration)
+	}
+	if c.UploadTypes != "all" && c.UploadTypes != "strict" {
+		return c, fmt.Errorf("UPLOAD_TYPES is %q; it is all or strict", c.UploadTypes)
+	}
+	if c.ScanRequired && c.ClamdAddr == "" {
+		return c, errors.New("SCAN_REQUIRED needs CLAMD_ADDR: without a scanner no file could come in")
+	}
+	if c.UploadSize < 1 || c.StorageQuota < 0 {
+		return c, errors.New("UPLOAD_MAX_MB must be 1 or more, and STORAGE_QUOTA_MB 0 (none) or more")
+	}
+	if c.Workers < 0 {
+		c.Workers = usualWorkers()
 	}
 	c.Environment = strings.ToLower(strings.TrimSpace(c.Environment))
 	if !slices.Contains(environments, c.Environment) {
@@ -65,7 +96,7 @@ var environments = []string{"development", "staging", "production", "test"}
 func (c config) development() bool { return c.Environment == "development" }
 
 func (c config) limits() http.Limits {
-	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin)}
+	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin), Upload: http.Limit(c.LimitUpload)}
 }
 
 // limit reads "1000/h", "100/5m", or "0" for none.

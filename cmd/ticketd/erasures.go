@@ -155,12 +155,13 @@ type copies struct {
 	pool        *pgxpool.Pool
 	store       *eventstore.Postgres
 	feed        *eventstore.Feed
+	readings    postgres.Readings
 	idempotency postgres.Idempotency
 	rebuilder   *projections.Rebuilder
 }
 
 // sweptTables are where rows with words were written anew.
-var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "idempotency", "subject_keys"}
+var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "files", "readings", "idempotency", "subject_keys"}
 
 // Scrub implements commands.Copies. The answers go last: until then somebody may still be given one to keep.
 func (c copies) Scrub(ctx context.Context, org domain.OrgID) (answers int, tables []string, err error) {
@@ -175,6 +176,9 @@ func (c copies) Scrub(ctx context.Context, org domain.OrgID) (answers int, table
 	}
 	// The tables of a rebuild that was killed, or is under way, may hold the words as they were.
 	if err := c.rebuilder.Clear(ctx); err != nil {
+		return 0, nil, err
+	}
+	if _, err := c.readings.Forget(ctx, claimLife); err != nil { // those of uploads that are gone go at once
 		return 0, nil, err
 	}
 	if answers, err = c.idempotency.Unanswer(ctx, org); err != nil {

@@ -57,6 +57,8 @@ func quiet(t *testing.T) config {
 	return config{
 		HTTPAddr: "127.0.0.1:0", DatabaseURL: postgrestest.Database(t), DataDir: t.TempDir(), Environment: "development", Registration: "open",
 		WSMessages: 100_000, WSConnections: 1000, LogLevel: "info", LogFormat: "json",
+		StorageQuota: 1 << 20, UploadSize: 100, UploadTypes: "all", SpeechDir: "../../engines/vosk", Workers: 1, Lease: 3 * time.Second,
+		hear: []string{"env", helperVariable + "=1", os.Args[0], "hear"}, hearMemory: hearMemory, retryAfter: 50 * time.Millisecond,
 		passwordCost: auth.Cost{MemoryKiB: 8, Passes: 1, Threads: 1},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,12 +100,40 @@ var cells = map[domain.Permission]cell{
 		require.Equal(c.t, status == 403, c.status("GET", "/api/v1/privacy/erasure/"+who, nil) == 403)
 		return status
 	},
+	domain.CreateFiles: func(c *client, _ string) int {
+		return c.send("/api/v1/files/upload", form{name: "a.txt", content: []byte("a")}).status
+	},
+	domain.ManageJobs: func(c *client, _ string) int {
+		status := c.status("GET", "/api/v1/admin/jobs", nil)
+		for _, more := range []struct{ method, path string }{{"POST", "/999999/retry"}, {"POST", "/999999/discard"}, {"DELETE", "/999999"}} {
+			want := map[bool]int{true: 404, false: 403}[status == 200]
+			require.Equal(c.t, want, c.status(more.method, "/api/v1/admin/jobs"+more.path, nil))
+		}
+		return status
+	},
 	domain.ExportPerson: func(c *client, _ string) int {
 		role := domain.Role(c.get("/api/v1/auth/verify").text("role"))
 		others := map[bool]int{true: 404, false: 403}[domain.ScopeOf(role, domain.ExportPerson) == domain.All]
 		require.Equal(c.t, others, c.status("GET", "/api/v1/privacy/export/"+nobodyID, nil))
 		return c.status("GET", "/api/v1/privacy/export/"+c.user, nil)
 	},
+}
+
+// fileCells try the permissions on uploads: on a file of somebody's whom the test chose.
+var fileCells = map[domain.Permission]cell{
+	domain.ReadFiles: func(c *client, file string) int {
+		status := c.status("GET", "/api/v1/files/"+file, nil)
+		for _, more := range []string{"/processing-status", "/content", "/storage/a.txt"} {
+			require.Equal(c.t, status, c.status("GET", "/api/v1/files/"+file+more, nil), more)
+		}
+		listed := strings.Contains(string(c.get("/api/v1/files?limit=100").raw), file)
+		require.Equal(c.t, status == 200, listed, "a list shows what one may read, and nothing else")
+		return status
+	},
+	domain.ReprocessFiles: func(c *client, file string) int {
+		return c.status("POST", "/api/v1/files/"+file+"/reprocess", nil)
+	},
+	domain.DeleteFiles: func(c *client, file string) int { return c.status("DELETE", "/api/v1/files/"+file, nil) },
 }
 
 // aboutTickets are the permissions on one ticket.
@@ -130,6 +159,10 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 	for _, role := range domain.Roles {
 		person := founder.colleague(string(role))
 		for _, permission := range domain.Permissions() {
+			if fileCells[permission] != nil {
+				requireFileCells(t, founder, person, role, permission)
+				continue
+			}
 			probe := cells[permission]
 			require.NotNil(t, probe, "%s has no probe", permission)
 			if !slices.Contains(aboutTickets, permission) {
@@ -160,6 +193,40 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// requireFileCells tries one permission on an upload of one's own, on one that is attached to one's own ticket, which one
+// may read as if it were one's own, and on another.
+func requireFileCells(t *testing.T, founder, person *client, role domain.Role, permission domain.Permission) {
+	t.Helper()
+	for _, whose := range []string{"uploader", "attached", "neither"} {
+		t.Run(string(role)+"/"+string(permission)+"/"+whose, func(t *testing.T) {
+			t.Parallel()
+			if domain.ScopeOf(role, domain.CreateFiles) == domain.None && whose != "neither" {
+				t.Skip("this role uploads and opens nothing")
+			}
+			uploader := founder.on(t)
+			if whose == "uploader" {
+				uploader = person.on(t)
+			}
+			file := uploader.upload("a.txt", []byte(whose)).id()
+			uploader.read(file)
+			if whose == "attached" {
+				ticket := person.on(t).ticket().id()
+				uploader.do(200, "POST", "/api/v1/tickets/"+ticket+"/attachments", object{"attachments": []object{{"file_id": file}}})
+			}
+			reaches := func(s domain.Scope, own bool) bool { return s == domain.All || s == domain.Own && own }
+			status := fileCells[permission](person.on(t), file)
+			switch {
+			case !reaches(domain.ScopeOf(role, domain.ReadFiles), whose != "neither"):
+				require.Equal(t, 404, status)
+			case !reaches(domain.ScopeOf(role, permission), whose == "uploader" || permission == domain.ReadFiles):
+				require.Equal(t, 403, status)
+			default:
+				require.Less(t, status, 300)
+			}
+		})
 	}
 }
 

@@ -66,6 +66,7 @@ func TestReplayEqualsLiveForEveryProjection(t *testing.T) {
 			path := "/api/v1/tickets/" + made.id()
 			bob.post(path+"/comments", object{"content": "Have you tried…"})
 			bob.post(path+"/comments", object{"content": "Again!", "internal": true})
+			ann.read(ann.upload("notes.txt", fmt.Append(nil, "notes of ", n), [2]string{"ticket_id", made.id()}).id())
 			ann.patch(path, object{"priority": "critical", "description": "It \"burns\" <still>"})
 		}
 		token := ann.post("/api/v1/api-tokens", object{"name": "CI"})

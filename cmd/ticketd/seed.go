@@ -149,7 +149,7 @@ func (p *program) newSeeder(ctx context.Context, o seedOptions) (*seeder, error)
 	}
 	s.words = newVocabulary(s.random)
 	s.accounts = commands.NewAccounts(s.log, oneHash(hash), names, secrets, p.config.Environment, func() time.Time { return s.at })
-	s.tickets = commands.NewTickets(s.log, commands.NoFiles{}, everybody{}, s.numbers)
+	s.tickets = commands.NewTickets(s.log, everybody{}, everybody{}, s.numbers)
 	return s, nil
 }
 

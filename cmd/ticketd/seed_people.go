@@ -34,11 +34,17 @@ func (h oneHash) Hash(context.Context, string) (string, error) { return string(h
 // Verify is asked only about the password that everybody has.
 func (h oneHash) Verify(context.Context, string, string) (bool, error) { return true, nil }
 
-// everybody is active: nobody leaves while a database is filled. It implements commands.Members.
+// everybody is active: nobody leaves while a database is filled, and nobody attaches anything. It implements
+// commands.Members and commands.AttachableFiles.
 type everybody struct{}
 
 // Active answers true.
 func (everybody) Active(context.Context, domain.OrgID, domain.UserID) (bool, error) { return true, nil }
+
+// Missing answers all: there are no uploads.
+func (everybody) Missing(_ context.Context, _ domain.OrgID, _ domain.Actor, ids []domain.FileID) ([]domain.FileID, error) {
+	return ids, nil
+}
 
 // inMemory counts the tickets of organizations that nobody else writes to. It implements commands.Numbers.
 type inMemory map[domain.OrgID]int64

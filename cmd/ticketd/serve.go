@@ -83,6 +83,12 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 	work.Go(func() { p.keepHouse(ctx) })
 	work.Go(func() { p.keepSigning(ctx) })
 	work.Go(func() { p.eraser.run(ctx) })
+	work.Go(func() { p.keepFiles(ctx) })
+	work.Go(func() {
+		if err := p.files.jobs.Run(ctx); err != nil {
+			ended <- fmt.Errorf("run the jobs: %w", err)
+		}
+	})
 	return nil
 }
 

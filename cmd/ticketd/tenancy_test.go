@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -39,6 +40,16 @@ var foreign = []struct {
 	{"GET", "/api/v1/api-tokens/{token}", nil, 404},
 	{"PATCH", "/api/v1/api-tokens/{token}", object{"name": "x"}, 404},
 	{"DELETE", "/api/v1/api-tokens/{token}", nil, 404},
+
+	{"GET", "/api/v1/files/{upload}", nil, 404},
+	{"GET", "/api/v1/files/{upload}/processing-status", nil, 404},
+	{"GET", "/api/v1/files/{upload}/content", nil, 404},
+	{"GET", "/api/v1/files/{upload}/storage/jewels.txt", nil, 404},
+	{"POST", "/api/v1/files/{upload}/reprocess", nil, 404},
+	{"DELETE", "/api/v1/files/{upload}", nil, 404},
+	{"POST", "/api/v1/admin/jobs/{job}/retry", nil, 404},
+	{"POST", "/api/v1/admin/jobs/{job}/discard", nil, 404},
+	{"DELETE", "/api/v1/admin/jobs/{job}", nil, 404},
 
 	{"GET", "/api/v1/audit/causation/{correlation}", nil, 404},
 	{"GET", "/api/v1/audit/tickets/{ticket}/proof", nil, 404},
@@ -80,11 +91,15 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	victim.post("/api/v1/tickets/"+treasure.id()+"/comments", object{"content": "the jewels lie in the vault"})
 	token := victim.post("/api/v1/api-tokens", object{"name": "vault"}).id()
 	eventually(t, func() bool { return len(victim.get("/api/v1/tickets?q=jewels").list()) == 1 })
+	upload := victim.upload("jewels.txt", []byte("where the jewels lie"), [2]string{"ticket_id", treasure.id()}).id()
+	victim.read(upload)
+	var job int64
+	require.NoError(t, i.pool.QueryRow(t.Context(), `SELECT max(id) FROM jobs.river_job`).Scan(&job))
 	own := spy.ticket().id()
 
 	before := victim.get("/api/v1/tickets/" + treasure.id() + "/history").raw
 	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
-		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", nobodyID, "{correlation}", treasure.header.Get("X-Request-ID"))
+		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", upload, "{upload}", upload, "{job}", strconv.FormatInt(job, 10), "{correlation}", treasure.header.Get("X-Request-ID"))
 		for _, route := range foreign {
 			if reference == treasure.text("number") && strings.Contains(jsonOf(route.body), "{ticket}") {
 				continue // a number is no id in a body
@@ -106,6 +121,10 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			require.Empty(t, spy.get(id.Replace(path)).list(), path)
 		}
 	}
+	for _, path := range []string{"/api/v1/files", "/api/v1/files?limit=100&status=processed"} {
+		require.EqualValues(t, 0, spy.get(path).object()["total"])
+	}
+	require.Empty(t, spy.get("/api/v1/admin/jobs?state=all").object()["jobs"])
 	require.Equal(t, before, victim.get("/api/v1/tickets/"+treasure.id()+"/history").raw, "nothing happened to it")
 	require.Len(t, victim.get("/api/v1/api-tokens").list(), 1)
 	require.Equal(t, "true", victim.get("/api/v1/users/me").text("is_active"))
@@ -113,6 +132,15 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	require.Len(t, spy.get("/api/v1/members").list(), 1)
 
 	s := spy.connect()
+	for _, kind := range []string{"subscribe_job", "get_job_status"} {
+		s.send(kind, object{"job_id": upload})
+		m, err := s.read()
+		for err == nil && m.Type == "connected" {
+			m, err = s.read()
+		}
+		require.NoError(t, err)
+		require.Equal(t, "There is no such file.", m.Error)
+	}
 	for _, kind := range []string{"subscribe_ticket", "get_ticket_status"} {
 		s.send(kind, object{"ticket_id": treasure.id()})
 		m, err := s.read()
@@ -138,7 +166,7 @@ func TestEveryRouteWithAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	tried := map[string]bool{"POST /api/v1/invitations/accept/{token}": true} // the token is the secret: see members_test.go
-	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{correlation}", "{correlation_id}")
+	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{upload}", "{file_id}", "jewels.txt", "{filename}", "{job}", "{job_id}", "{correlation}", "{correlation_id}")
 	for _, route := range foreign {
 		tried[route.method+" "+names.Replace(route.path)] = true
 	}

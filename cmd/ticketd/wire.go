@@ -16,6 +16,7 @@ import (
 
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
+	"ticketd/adapters/jobs"
 	"ticketd/adapters/metrics"
 	"ticketd/adapters/postgres"
 	"ticketd/adapters/ws"
@@ -47,6 +48,7 @@ type program struct {
 	authenticator *auth.Authenticator
 	people        *projections.People
 	tickets       *projections.Tickets
+	files         files
 	idempotency   postgres.Idempotency
 	projections   []projections.Projection
 	feed          *eventstore.Feed
@@ -90,9 +92,10 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	// The read side.
 	tickets, comments := projections.NewTickets(p.pool), projections.NewComments(p.pool)
 	users, apiTokens, retention := projections.NewUsers(p.pool), projections.NewAPITokens(p.pool), projections.NewRetention(p.pool)
+	p.files.rows, p.files.tickets = projections.NewFiles(p.pool), projections.NewTicketFiles(p.pool)
 	p.projections = []projections.Projection{
 		// written with the events
-		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), users.Projection(), apiTokens.Projection(), retention.Projection(),
+		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), p.files.rows.Projection(), p.files.tickets.Projection(), users.Projection(), apiTokens.Projection(), retention.Projection(),
 		// after the commit
 		projections.TicketSearch(),
 	}
@@ -110,15 +113,21 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 
 	// The write side.
 	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, tokenSecrets, c.Environment, time.Now)
-	ticketCommands := commands.NewTickets(p.store, commands.NoFiles{}, users, postgres.NewNumbers(p.pool))
+	ticketCommands := commands.NewTickets(p.store, p.files.rows, users, postgres.NewNumbers(p.pool))
+	p.files.commands = commands.NewFiles(p.store)
+	if err := p.wireFiles(ctx, ticketCommands); err != nil {
+		return nil, err
+	}
 	organizations := commands.NewOrganizations(p.store)
 	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: p.keys}
-	everywhere := copies{pool: p.pool, store: p.store, feed: feed, idempotency: p.idempotency, rebuilder: p.rebuilder(func(string, int64, int64) {})}
-	erasures := commands.NewErasures(p.accounts, ticketCommands, organizations, p.store, everywhere, c.keysSettle)
+	everywhere := copies{pool: p.pool, store: p.store, feed: feed, readings: p.files.readings, idempotency: p.idempotency, rebuilder: p.rebuilder(func(string, int64, int64) {})}
+	erasures := commands.NewErasures(p.accounts, ticketCommands, p.files.commands, organizations, p.store, everywhere, c.keysSettle)
 	p.eraser = newEraser(p.pool, erasures, everywhere, users, retention, erasedIn(c.DataDir), log)
 	//nolint:contextcheck // a message brings its own context
 	p.reactions, err = newRouter(p.pool, feed, log, &p.health,
 		commands.ReleaseTickets(ticketCommands, tickets, users),
+		commands.ProcessFiles(p.files.commands, p.files.jobs),
+		commands.EraseExpiredFiles(p.files.commands, ticketCommands, p.files.tickets),
 	)
 	if err != nil {
 		return nil, err
@@ -130,13 +139,15 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	//nolint:contextcheck // a socket lives longer than the request, or the start, that made it
 	p.sockets = ws.New(
 		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
-		p.authenticator, visibleTickets{tickets}, &projections.Notices{Tickets: tickets}, p.store, log,
+		p.authenticator, visibleTickets{tickets}, visibleFiles{p.files.rows}, &projections.Notices{Tickets: tickets, Files: p.files.rows}, p.store, log,
 	)
 	//nolint:contextcheck // a request brings its own context
 	p.http = http.New(
-		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), Version: version},
+		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), MaxUpload: c.UploadSize << 20, Version: version},
 		http.Deps{
 			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: projections.OrgEvents{Log: p.store}, SignedLog: p.signedLog,
+			Files: p.files.commands, Uploads: p.files.uploads, FileRows: p.files.rows, TicketFiles: p.files.tickets, Readings: p.files.readings,
+			OpenBlob: p.files.openBlob, Jobs: p.files.jobs,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
 			Authenticator: p.authenticator, Issuer: tokens, Idempotency: p.idempotency, Probes: p,
 			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
@@ -152,8 +163,10 @@ func (p *program) openDatabase(ctx context.Context) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	_, err := postgres.MigrateUp(ctx, p.pool, migrations.FS)
-	return err
+	if _, err := postgres.MigrateUp(ctx, p.pool, migrations.FS); err != nil {
+		return err
+	}
+	return jobs.Migrate(ctx, p.pool)
 }
 
 // connect starts the embedded cluster unless there is a DATABASE_URL. A tool joins the one that a server runs.

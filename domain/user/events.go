@@ -85,9 +85,10 @@ func (e ErasureRequested) Erases() uuid.UUID { return e.Of.UUID }
 
 // Erased says that nothing of the person can be read any more, and where their words were.
 type Erased struct {
-	Tickets       int `json:"tickets"`       // whose words were theirs, in part
-	Organizations int `json:"organizations"` // whose name they had given
-	Answers       int `json:"answers"`       // kept for repeated requests
+	Tickets       int `json:"tickets"`         // whose words were theirs, in part
+	Files         int `json:"files,omitempty"` // they uploaded
+	Organizations int `json:"organizations"`   // whose name they had given
+	Answers       int `json:"answers"`         // kept for repeated requests
 
 	Tables []string `json:"tables"` // swept of old versions of their rows, and of the planner's samples
 }

@@ -10,6 +10,7 @@ import (
 
 // Codec knows every event.
 var Codec = eventstore.NewCodec(slices.Concat(
+	fileEvents,
 	loginEvents,
 	organizationEvents,
 	sessionEvents,

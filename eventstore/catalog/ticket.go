@@ -13,9 +13,24 @@ var ticketEvents = eventstore.WithOwnKeys(
 	eventstore.Type[ticket.Summarized]("ticket.summarized"),
 	eventstore.Type[ticket.Assigned]("ticket.assigned"),
 	eventstore.Type[ticket.Unassigned]("ticket.unassigned"),
-	eventstore.Type[ticket.Commented]("ticket.commented"),
-	eventstore.Type[ticket.Attached]("ticket.attached"),
+	eventstore.Type[ticket.Commented]("ticket.commented", fileIDsToAttachments),
+	eventstore.Type[ticket.Attached]("ticket.attached", fileIDsToAttachments),
 	eventstore.Type[ticket.Detached]("ticket.detached"),
 	eventstore.Type[ticket.Deleted]("ticket.deleted"),
 	eventstore.Type[ticket.WordsErased]("ticket.words_erased"),
 )
+
+// fileIDsToAttachments reads references to uploads as they were once written, a list of ids, and loses none: it is also
+// given events that were written the new way already.
+func fileIDsToAttachments(fields map[string]any) {
+	ids, old := fields["file_ids"].([]any)
+	delete(fields, "file_ids")
+	if !old {
+		return
+	}
+	attachments, _ := fields["attachments"].([]any)
+	for _, id := range ids {
+		attachments = append(attachments, map[string]any{"file_id": id})
+	}
+	fields["attachments"] = attachments
+}

@@ -192,6 +192,9 @@ func (w *tableWriter) flush() error {
 
 // addFiles adds every file below a folder. They never change once they are there, so they need no snapshot.
 func addFiles(archive *tar.Writer, folder string) error {
+	if folder == "" {
+		return nil
+	}
 	return filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil

@@ -31,6 +31,9 @@ func OpenDir(root string) (*Dir, error) {
 	return &Dir{staging: newStaging(filepath.Join(root, Incoming)), root: root}, nil
 }
 
+// Root answers the folder.
+func (d *Dir) Root() string { return d.root }
+
 // Keep implements Storage. What Stage has answered is kept once.
 func (d *Dir) Keep(_ context.Context, key string, s commands.Staged) error {
 	own, ok := s.(*staged)

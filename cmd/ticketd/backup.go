@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"ticketd/adapters/backup"
 	"ticketd/adapters/postgres"
+	"ticketd/adapters/storage"
 	"ticketd/eventstore"
 	"ticketd/migrations"
 )
@@ -41,8 +43,13 @@ func restoreCommand() *cobra.Command {
 	}
 }
 
-// filesFolder is where uploads are stored.
-func (p *program) filesFolder() string { return filepath.Join(p.config.DataDir, "files") }
+// filesFolder is where uploads are stored; empty when that is a bucket, which is backed up where it lies.
+func (p *program) filesFolder() string {
+	if dir, local := p.files.store.(*storage.Dir); local {
+		return dir.Root()
+	}
+	return ""
+}
 
 // schema answers the last migration that the database has.
 func (p *program) schema(ctx context.Context) (last int64, err error) {
@@ -80,6 +87,9 @@ func (p *program) backup(ctx context.Context, path string, out, waiting io.Write
 	bar.at(m.Events, m.Events)
 	bar.end()
 	fmt.Fprintf(out, "%s: %d events, up to position %d\n", path, m.Events, m.Position)
+	if p.filesFolder() == "" {
+		fmt.Fprintln(out, "The files lie in the bucket of STORAGE_URL and are not in it: keep versions of them there.")
+	}
 	return nil
 }
 
@@ -94,7 +104,8 @@ func (p *program) restore(ctx context.Context, path string, out, waiting io.Writ
 		return err
 	}
 	bar := newProgress(waiting, "restore", "events")
-	m, err := backup.Restore(ctx, p.pool, file, schema, p.signedLog.Signer.String(), p.filesFolder(), bar.at)
+	folder := cmp.Or(p.filesFolder(), filepath.Join(p.config.DataDir, "files")) // of a backup that holds files, though the storage is a bucket now
+	m, err := backup.Restore(ctx, p.pool, file, schema, p.signedLog.Signer.String(), folder, bar.at)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
+	"ticketd/commands"
+	"ticketd/domain/file"
 	"ticketd/eventstore"
 )
 
@@ -56,10 +58,11 @@ type config struct {
 
 	// Not the environment's: only tests have others.
 	passwordCost auth.Cost
-	keysSettle   time.Duration // how long after its deletion nobody can have a key any more
-	hearMemory   int64         // bytes of address space for that child; 0: what it usually needs
-	hear         []string      // how the program runs itself as the child that hears
-	retryAfter   time.Duration // before the first retry of a job; it doubles
+	keysSettle   time.Duration                  // how long after its deletion nobody can have a key any more
+	replaced     map[file.Stage]commands.Reader // who makes a stage in the place of the usual one
+	hearMemory   int64                          // bytes of address space for that child; 0: what it usually needs
+	hear         []string                       // how the program runs itself as the child that hears
+	retryAfter   time.Duration                  // before the first retry of a job; it doubles
 }
 
 func readConfig() (config, error) {

@@ -99,7 +99,7 @@ func TestAFullDiskIsSurvived(t *testing.T) {
 	c.awaitAnswers(50)
 	c.finish()
 	require.Contains(t, p.log.String(), "No space left on device", "the log says why")
-	require.Zero(t, w.count(`SELECT count(*) FROM tickets WHERE title = '` + refused + `'`), "what was refused is not there")
+	require.Zero(t, w.count(`SELECT count(*) FROM tickets WHERE title = '`+refused+`'`), "what was refused is not there")
 	w.requireKept(c, ada.org)
 	w.awaitSearch()
 	s.requireEverything(w, ada.org)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
 	"strings"
@@ -81,12 +82,14 @@ func (c config) readers(log *slog.Logger) map[file.Stage]commands.Reader {
 		hearing = append(hearing, llm.NewTranscriber(cmp.Or(c.OpenAIBaseURL, "https://api.openai.com/v1"), c.OpenAIKey, c.TranscriptionModel))
 	}
 	hearing = append(hearing, transcribe.Vosk{Dir: c.SpeechDir, Language: "en", Hear: c.hear, Memory: c.hearMemory}, transcribe.Pocketsphinx{})
-	return map[file.Stage]commands.Reader{
+	readers := map[file.Stage]commands.Reader{
 		file.Validation:    probe.Reader{},
 		file.OCR:           pictures,
 		file.Transcription: transcribe.New(log, hearing...),
 		file.Extraction:    extract.New(extract.Config{Pictures: pictures.ReadPicture}),
 	}
+	maps.Copy(readers, c.replaced)
+	return readers
 }
 
 // openBlob opens an upload's bytes. What is not there is fs.ErrNotExist.

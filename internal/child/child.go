@@ -27,7 +27,7 @@ type Command struct {
 	Name   string
 	Args   []string
 	Dir    string
-	Env    []string // added to ours
+	Env    []string // besides what every program needs
 	Stdin  io.Reader
 	Stdout io.Writer
 	Limits Limits
@@ -102,7 +102,7 @@ func Run(ctx context.Context, c Command) error {
 	cmd := exec.CommandContext(bounded, "/bin/sh", append([]string{"-c", limited, kilobytes, seconds, path}, c.Args...)...)
 	var said tail
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, c.Stdout, &said
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = append(harmless(), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = patience
@@ -119,6 +119,18 @@ func Run(ctx context.Context, c Command) error {
 		return &ExitError{Program: c.Name, State: exit.Error(), Said: said.String()}
 	}
 	return fmt.Errorf("run %s: %w", c.Name, err)
+}
+
+// harmless is the part of our environment that programs need. The rest holds secrets, which what somebody uploads may make
+// a program tell.
+func harmless() []string {
+	var kept []string
+	for _, name := range []string{"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX"} {
+		if value, set := os.LookupEnv(name); set {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	return kept
 }
 
 // Output is Run, and answers what the program wrote, at most so many bytes of it: more is an *ExitError.

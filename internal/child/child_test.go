@@ -35,6 +35,14 @@ func TestAProgramSeesItsFolderAndItsEnvironment(t *testing.T) {
 	require.Contains(t, string(out), dir+"\nblue\n")
 }
 
+func TestOurSecretsAreNotTold(t *testing.T) {
+	t.Setenv("ENCRYPTION_KEY", "secret")
+	out, err := child.Output(t.Context(), child.Command{Name: "env", Limits: roomy}, 10_000)
+	require.NoError(t, err)
+	require.NotContains(t, string(out), "secret")
+	require.Contains(t, string(out), "PATH=")
+}
+
 func TestAProgramThatIsNotInstalledSaysSo(t *testing.T) {
 	t.Parallel()
 	err := child.Run(t.Context(), child.Command{Name: "no-such-program", Limits: roomy})

@@ -62,6 +62,22 @@ type frame struct {
 	Data      json.RawMessage `json:"data"`
 }
 
+// told is what a notice says: how far a file has been read as a bar, everything else as it came.
+func (f frame) told() string {
+	var p struct {
+		JobID    string `json:"job_id"`
+		Stage    string `json:"stage"`
+		Progress int    `json:"progress"`
+		Message  string `json:"message"`
+	}
+	if f.Type != "file_processing_progress" || json.Unmarshal(f.Data, &p) != nil {
+		return string(f.Data)
+	}
+	const width = 20
+	full := min(max(p.Progress, 0), 100) * width / 100
+	return fmt.Sprintf("%s %-13s [%s%s] %3d %% %s", p.JobID, p.Stage, strings.Repeat("#", full), strings.Repeat(".", width-full), p.Progress, p.Message)
+}
+
 func (w *watcher) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := w.follow(ctx)
@@ -116,7 +132,7 @@ func (w *watcher) show(f frame) {
 		}
 	case f.Position > 0:
 		w.position = f.Position
-		fmt.Fprintf(w.out, "%s %6d %-22s %s\n", f.Timestamp, f.Position, f.Type, f.Data)
+		fmt.Fprintf(w.out, "%s %6d %-24s %s\n", f.Timestamp, f.Position, f.Type, f.told())
 	case f.Type == "subscription_response", f.Type == "resumed":
 		fmt.Fprintln(w.out, "-- watching")
 	}

@@ -63,8 +63,9 @@ func TestProcFilesAreUnderstood(t *testing.T) {
 	parent, ticks = parseStat("")
 	require.Zero(t, parent)
 	require.Zero(t, ticks)
-	require.Equal(t, 1234, parseRSS("Name:\tx\nVmRSS:\t    1234 kB\nThreads:\t1\n"))
-	require.Zero(t, parseRSS("Name:\tx\n"))
+	const status = "Name:\tx\nVmHWM:\t    5678 kB\nVmRSS:\t    1234 kB\nThreads:\t1\n"
+	require.Equal(t, []int{1234, 5678}, []int{parseMemory(status, resident), parseMemory(status, mostResident)})
+	require.Zero(t, parseMemory("Name:\tx\n", resident))
 	require.GreaterOrEqual(t, processCPU(os.Getpid(), true), time.Duration(0))
 	require.Contains(t, childrenOf(os.Getppid()), os.Getpid())
 }

@@ -41,6 +41,7 @@ var sections = []struct {
 	{"lists", benchLists},
 	{"replay", benchReplay},
 	{"sockets", benchSockets},
+	{"files", benchFiles},
 }
 
 func main() {

@@ -92,13 +92,22 @@ func (s *server) cpu() time.Duration {
 }
 
 // memory is what it holds of the machine's, in KB.
-func (s *server) memory() int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid)) // 0 where there is no such file
-	return parseRSS(string(text))
+func (s *server) memory() int { return memoryOf(s.cmd.Process.Pid, resident) }
+
+// The lines of /proc/<pid>/status that tell of memory.
+const (
+	resident     = "VmRSS:"
+	mostResident = "VmHWM:" // that it ever was
+)
+
+// memoryOf is what a process holds of the machine's, in KB; 0 when it is gone.
+func memoryOf(pid int, line string) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // 0 where there is no such file
+	return parseMemory(string(text), line)
 }
 
-func parseRSS(status string) int {
-	_, rest, _ := strings.Cut(status, "VmRSS:")
+func parseMemory(status, line string) int {
+	_, rest, _ := strings.Cut(status, line)
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
 		return 0

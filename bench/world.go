@@ -41,7 +41,7 @@ func (l *lab) openWorld(ctx context.Context, name string, fill func(database str
 			return nil, err
 		}
 	}
-	w := &world{org: domain.OrgID{UUID: uuid.Must(uuid.NewV7())}, tokens: auth.NewTokens([]byte(jwtSecret), time.Hour, time.Now)}
+	w := newWorld()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -62,18 +62,27 @@ func (l *lab) openWorld(ctx context.Context, name string, fill func(database str
 	}); err != nil {
 		return w, err
 	}
+	w.real, err = l.serve(ctx, name, database)
+	return w, err
+}
+
+func newWorld() *world {
+	return &world{org: domain.OrgID{UUID: uuid.Must(uuid.NewV7())}, tokens: auth.NewTokens([]byte(jwtSecret), time.Hour, time.Now)}
+}
+
+// serve builds and starts the real program on a database, with its rate limits off and more in its environment.
+func (l *lab) serve(ctx context.Context, name, database string, more ...string) (*server, error) {
 	program, err := l.build(ctx)
 	if err != nil {
-		return w, err
+		return nil, err
 	}
-	w.real, err = l.launch(ctx, name+"-real", func(address string) *exec.Cmd {
+	return l.launch(ctx, name+"-real", func(address string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, program, "serve")
-		cmd.Env = append(os.Environ(),
+		cmd.Env = append(append(os.Environ(),
 			"HTTP_ADDR="+address, "DATABASE_URL="+database, "DATA_DIR="+l.dir, "ENVIRONMENT=production", "JWT_SECRET="+jwtSecret,
-			"ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)), "RATE_LIMIT_DEFAULT=0", "RATE_LIMIT_AUTH=0", "RATE_LIMIT_LOGIN=0")
+			"ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)), "RATE_LIMIT_DEFAULT=0", "RATE_LIMIT_AUTH=0", "RATE_LIMIT_LOGIN=0"), more...)
 		return cmd
 	})
-	return w, err
 }
 
 // build compiles the program as it stands in the tree.

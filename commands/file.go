@@ -24,16 +24,8 @@ func (f Files) Handle(ctx context.Context, r Request, id domain.FileID, cmd file
 	return f.handler.Handle(ctx, r, id.UUID, cmd)
 }
 
-// BlobKey names the bytes of an upload in the store: by what they are, so that an organization keeps the same bytes once.
-func BlobKey(org domain.OrgID, contentHash string) string { return org.String() + "/" + contentHash }
-
-// QuarantineKey names bytes that nobody gets.
-func QuarantineKey(org domain.OrgID, contentHash string) string {
-	return "quarantine/" + org.String() + "/" + contentHash
-}
-
 // AttachedTickets knows which tickets refer to an upload.
 type AttachedTickets interface {
-	// Of answers the tickets that refer to the upload, the newest first.
+	// Of answers the tickets that refer to the upload and still have their words, the newest first.
 	Of(ctx context.Context, org domain.OrgID, file domain.FileID) ([]uuid.UUID, error)
 }

@@ -38,6 +38,9 @@ type Sources interface {
 type Readings interface {
 	// Keep stores a reading's JSON under a new id.
 	Keep(ctx context.Context, org domain.OrgID, id uuid.UUID, file domain.FileID, stage file.Stage, content []byte) error
+
+	// Drop deletes it again.
+	Drop(ctx context.Context, org domain.OrgID, id uuid.UUID) error
 }
 
 // Processing makes the stages of uploads.
@@ -78,6 +81,9 @@ func StageLimit(s file.Stage) time.Duration {
 // outagePatience is how long a finished stage waits for a database that is away, before it must be made again.
 const outagePatience = time.Minute
 
+// reportTime is how long a report of progress may take.
+const reportTime = 5 * time.Second
+
 // Process makes the stages that have not ended. An error says that it is worth another try, unless it was the last; what
 // cannot be read, and what is nobody's business any more, is none.
 func (p Processing) Process(ctx context.Context, job FileJob) error {
@@ -89,19 +95,28 @@ func (p Processing) Process(ctx context.Context, job FileJob) error {
 	if !state.Exists() || !state.Uploaded {
 		return nil
 	}
-	source, done := p.source(ctx, job.Org, state)
-	defer done()
+	source := &source{Processing: p, org: job.Org, state: state}
+	defer source.release()
+	validation, _ := state.Stage(file.Validation)
+	damaged := validation.Status == file.Failed
 	var trouble error
 	for _, s := range left(state) {
 		w := work{Processing: p, request: r, id: job.File, stage: s.Stage, attempt: s.Attempts + 1, last: job.Last}
+		if damaged && s.Stage != file.Validation {
+			w.attempt = s.Attempts
+			if err := w.tell(ctx, file.SkipStage{Stage: s.Stage, Attempt: w.attempt, Reason: "The file is damaged."}); err != nil && !gone(err) {
+				return err
+			}
+			continue
+		}
 		err := w.do(ctx, source)
 		switch _, broken := errors.AsType[*file.BrokenError](err); {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case domain.KindOf(err) == domain.Conflict, domain.KindOf(err) == domain.NotFound: // somebody else has it, or it is gone
+		case gone(err):
 			return nil
 		case broken && s.Stage == file.Validation:
-			return p.skipRest(ctx, r, job.File, state)
+			damaged = true
 		case err != nil && !broken && s.Stage == file.Validation: // nothing is read that was not looked at
 			return err
 		case !broken:
@@ -133,6 +148,11 @@ func (p Processing) GiveUp(ctx context.Context, job FileJob) error {
 	return nil
 }
 
+// gone reports that a stage is nobody's business any more: somebody else has it, or whoever's it was has let it go.
+func gone(err error) bool {
+	return errors.Is(err, file.ErrSuperseded) || errors.Is(err, file.ErrNotFound) || errors.Is(err, ErrErased)
+}
+
 // left answers the stages to make: those that have not ended or, when somebody wants another try at a file that was given
 // up, those that failed.
 func left(s file.State) []file.StageState {
@@ -151,31 +171,30 @@ func left(s file.State) []file.StageState {
 	return failed
 }
 
-// source fetches the bytes when the first stage asks for them.
-func (p Processing) source(ctx context.Context, org domain.OrgID, s file.State) (get func() (Source, error), done func()) {
-	release := func() {}
-	return sync.OnceValues(func() (Source, error) {
-		path, fetched, err := p.sources.Fetch(ctx, BlobKey(org, s.ContentHash))
+// source fetches the bytes when the first stage asks for them, in that stage's time.
+type source struct {
+	Processing
+	org   domain.OrgID
+	state file.State
+	path  string
+	done  func()
+}
+
+func (s *source) get(ctx context.Context) (Source, error) {
+	if s.path == "" {
+		path, done, err := s.sources.Fetch(ctx, file.BlobKey(s.org, s.state.ContentHash))
 		if err != nil {
 			return Source{}, fmt.Errorf("fetch the file: %w", err)
 		}
-		release = fetched
-		return Source{Path: path, Name: s.Filename, MIMEType: s.MIMEType, Category: s.Category, Size: s.Size}, nil
-	}), func() { release() }
+		s.path, s.done = path, done
+	}
+	return Source{Path: s.path, Name: s.state.Filename, MIMEType: s.state.MIMEType, Category: s.state.Category, Size: s.state.Size}, nil
 }
 
-// skipRest leaves out what cannot be read of a damaged file.
-func (p Processing) skipRest(ctx context.Context, r Request, id domain.FileID, s file.State) error {
-	for _, stage := range s.Stages {
-		if stage.Stage == file.Validation || stage.Over() && stage.Status != file.Failed {
-			continue
-		}
-		_, err := p.files.Handle(ctx, r, id, file.SkipStage{Stage: stage.Stage, Reason: "The file is damaged."})
-		if err != nil && domain.KindOf(err) == domain.Internal {
-			return err
-		}
+func (s *source) release() {
+	if s.done != nil {
+		s.done()
 	}
-	return nil
 }
 
 // work is one attempt at one stage.
@@ -190,33 +209,55 @@ type work struct {
 
 // do makes the stage and tells how it went. Errors: a *file.BrokenError, which was told; what the decider refuses; and
 // what is worth another try, which was told too.
-func (w work) do(ctx context.Context, source func() (Source, error)) error {
+func (w work) do(ctx context.Context, from *source) error {
 	if err := w.tell(ctx, file.StartStage{Stage: w.stage, Attempt: w.attempt}); err != nil {
 		return err
 	}
-	reading, err := w.read(ctx, source)
+	reading, err := w.read(ctx, from)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if skipped, ok := errors.AsType[*file.SkippedError](err); ok {
-		return w.tell(ctx, file.SkipStage{Stage: w.stage, Reason: skipped.Reason})
+		return w.tell(ctx, file.SkipStage{Stage: w.stage, Attempt: w.attempt, Reason: skipped.Reason})
 	}
 	if err == nil {
 		if err = w.complete(ctx, reading); err == nil {
 			return nil
 		}
+		if ctx.Err() != nil { // the program stops, and somebody goes on
+			return ctx.Err()
+		}
 	}
-	if kind := domain.KindOf(err); kind == domain.Conflict || kind == domain.NotFound {
+	if gone(err) {
 		return err
 	}
 	_, broken := errors.AsType[*file.BrokenError](err)
 	if !broken {
-		w.log.WarnContext(ctx, "a stage went wrong", "file", w.id, "stage", w.stage, "attempt", w.attempt, "last", w.last, "cause", err)
+		w.log.WarnContext(ctx, "a stage went wrong", "file", w.id, "stage", w.stage, "attempt", w.attempt, "last", w.last, "reason", w.reason(err), "cause", kindOf(err))
 	}
 	if told := w.tell(ctx, file.FailStage{Stage: w.stage, Attempt: w.attempt, Reason: w.reason(err), Final: broken || w.last}); told != nil {
 		return told
 	}
 	return err
+}
+
+// kindOf names the innermost error without its words, which may quote the file.
+func kindOf(err error) string {
+	for {
+		switch wrapped := err.(type) { //nolint:errorlint // it is the chain itself that is walked
+		case interface{ Unwrap() error }:
+			if inner := wrapped.Unwrap(); inner != nil {
+				err = inner
+				continue
+			}
+		case interface{ Unwrap() []error }:
+			if inner := wrapped.Unwrap(); len(inner) > 0 {
+				err = inner[len(inner)-1]
+				continue
+			}
+		}
+		return fmt.Sprintf("%T", err)
+	}
 }
 
 // reason is what went wrong in words for whoever waits for the file.
@@ -237,14 +278,10 @@ func (w work) reason(err error) string {
 }
 
 // read reads within the stage's time, and reports how far it is.
-func (w work) read(ctx context.Context, source func() (Source, error)) (file.Reading, error) {
+func (w work) read(ctx context.Context, from *source) (file.Reading, error) {
 	reader := w.readers[w.stage]
 	if reader == nil {
 		return file.Reading{}, &file.SkippedError{Reason: "This program has nothing that does it."}
-	}
-	s, err := source()
-	if err != nil {
-		return file.Reading{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, w.limit(w.stage), context.DeadlineExceeded)
 	defer cancel()
@@ -253,7 +290,11 @@ func (w work) read(ctx context.Context, source func() (Source, error)) (file.Rea
 	progress := &progress{}
 	var reporting sync.WaitGroup
 	reporting.Go(func() { w.report(ctx, progress, giveUp) })
-	reading, err := reader.Read(ctx, s, progress.set)
+	var reading file.Reading
+	s, err := from.get(ctx)
+	if err == nil {
+		reading, err = reader.Read(ctx, s, progress.set)
+	}
 	cause := context.Cause(ctx)
 	giveUp(nil)
 	reporting.Wait()
@@ -285,6 +326,7 @@ func (p *progress) get() (percent int, doing string) {
 // report tells how far the stage is, until ctx ends. It gives the stage up when that is nobody's business any more.
 func (w work) report(ctx context.Context, latest *progress, giveUp func(error)) {
 	began := time.Now()
+	known := eventstore.Stream{Org: w.request.Org.UUID, ID: w.id.UUID}
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	for {
@@ -293,10 +335,11 @@ func (w work) report(ctx context.Context, latest *progress, giveUp func(error)) 
 			return
 		case now := <-ticker.C:
 			percent, doing := latest.get()
-			_, err := w.files.Handle(context.WithoutCancel(ctx), w.request, w.id, file.ProgressStage{
+			var err error
+			known, err = w.progressed(ctx, known, file.ProgressStage{
 				Stage: w.stage, Attempt: w.attempt, Percent: percent, Doing: doing, Elapsed: int(now.Sub(began).Seconds()),
 			})
-			if kind := domain.KindOf(err); err != nil && (kind == domain.Conflict && !errors.Is(err, ErrBusy) || kind == domain.NotFound) {
+			if gone(err) {
 				giveUp(err)
 				return
 			}
@@ -304,8 +347,27 @@ func (w work) report(ctx context.Context, latest *progress, giveUp func(error)) 
 	}
 }
 
+// progressed appends to the stream as it was a second ago: nobody else writes to it as a rule, and to read it each time
+// would cost more with every second that has passed. A report that cannot be made in time is left out.
+func (w work) progressed(ctx context.Context, known eventstore.Stream, c file.ProgressStage) (eventstore.Stream, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTime) // one that is under way is not called off
+	defer cancel()
+	handle := w.files.handler.Continue
+	if known.Version() == 0 {
+		handle = func(ctx context.Context, r Request, s eventstore.Stream, c file.Command) (eventstore.Stream, error) {
+			return w.files.handler.Handle(ctx, r, s.ID, c)
+		}
+	}
+	stream, err := handle(ctx, w.request, known, c)
+	if err != nil {
+		return eventstore.Stream{Org: known.Org, ID: known.ID}, err
+	}
+	return stream, nil
+}
+
 // complete keeps what was read, and then says so.
 func (w work) complete(ctx context.Context, reading file.Reading) error {
+	reading = reading.Storable()
 	content, err := json.Marshal(reading)
 	if err != nil {
 		return fmt.Errorf("write the reading: %w", err)
@@ -316,7 +378,11 @@ func (w work) complete(ctx context.Context, reading file.Reading) error {
 	if err != nil {
 		return err
 	}
-	return w.tell(ctx, file.CompleteStage{Stage: w.stage, Attempt: w.attempt, Reading: reading, Kept: kept})
+	err = w.tell(ctx, file.CompleteStage{Stage: w.stage, Attempt: w.attempt, Reading: reading, Kept: kept})
+	if gone(err) { // whose words these are may be erased by now
+		err = errors.Join(err, w.readings.Drop(ctx, w.request.Org, kept.ID))
+	}
+	return err
 }
 
 func (w work) tell(ctx context.Context, c file.Command) error {

@@ -73,6 +73,32 @@ func TestADamagedFileIsNotTriedAgain(t *testing.T) {
 	require.Equal(t, file.SomeFailed, last[file.Processed](c, id).Outcome)
 }
 
+// A worker may die between the fact that a file is damaged and those that leave out the rest.
+func TestTheRestOfADamagedFileIsLeftOutByWhoeverTakesOver(t *testing.T) {
+	t.Parallel()
+	c := newCabinet(t)
+	id := c.uploaded()
+	for _, cmd := range []file.Command{
+		file.StartStage{Stage: file.Validation, Attempt: 1}, file.FailStage{Stage: file.Validation, Attempt: 1, Reason: "cut off", Final: true},
+	} {
+		_, err := c.files.Handle(t.Context(), c.by(domain.System), id, cmd)
+		require.NoError(t, err)
+	}
+	require.NoError(t, c.process(id, false))
+	require.Equal(t, "The file is damaged.", last[file.StageSkipped](c, id).Reason)
+	require.Equal(t, []string{"upload_started", "uploaded", "stage_started", "stage_failed", "stage_skipped", "processed"}, c.facts(id.UUID))
+
+	c.category = file.Other // and one that has nothing else is looked at once
+	id = c.uploaded()
+	looked := 0
+	c.made[file.Validation] = func(context.Context, commands.Source, commands.ReadProgress) (file.Reading, error) {
+		looked++
+		return file.Reading{}, &file.BrokenError{Reason: "cut off"}
+	}
+	require.NoError(t, c.process(id, false))
+	require.Equal(t, 1, looked)
+}
+
 func TestWhatCannotBeReadHereIsSkippedWithTheReason(t *testing.T) {
 	t.Parallel()
 	c := newCabinet(t)
@@ -155,6 +181,7 @@ func TestWhatIsNobodysBusinessAnyMoreIsLeft(t *testing.T) {
 	require.NoError(t, c.process(id, false))
 	require.Equal(t, "deleted", c.facts(id.UUID)[5])
 	require.Len(t, c.facts(id.UUID), 6)
+	require.Len(t, c.readings, 1, "what was read too late is not kept")
 }
 
 func TestALongStageTellsEverySecondHowFarItIs(t *testing.T) {

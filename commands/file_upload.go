@@ -174,7 +174,7 @@ func (u Uploads) finish(ctx context.Context, r Request, in *Incoming, d Details)
 		}
 		c.Ticket = to.UUID
 	}
-	key := BlobKey(r.Org, c.ContentHash)
+	key := file.BlobKey(r.Org, c.ContentHash)
 	if err := u.keep(ctx, r.Org, key, in); err != nil {
 		return eventstore.Stream{}, err
 	}
@@ -223,7 +223,7 @@ func (u Uploads) keep(ctx context.Context, org domain.OrgID, key string, in *Inc
 
 // quarantine keeps the bytes apart, and always answers an error.
 func (u Uploads) quarantine(ctx context.Context, r Request, in *Incoming, c file.FinishUpload, signature string) (eventstore.Stream, error) {
-	if err := u.keep(ctx, r.Org, QuarantineKey(r.Org, c.ContentHash), in); err != nil && domain.KindOf(err) != domain.NoSpace {
+	if err := u.keep(ctx, r.Org, file.QuarantineKey(r.Org, c.ContentHash), in); err != nil && domain.KindOf(err) != domain.NoSpace {
 		return eventstore.Stream{}, err // without room the fact alone is kept
 	}
 	stream, err := u.files.Handle(ctx, r, in.id, file.Quarantine{

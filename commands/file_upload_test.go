@@ -29,8 +29,8 @@ func TestAFileIsTakenIn(t *testing.T) {
 	require.EqualValues(t, 6, fact.Size)
 	require.Equal(t, "What I saw.", fact.Description)
 	require.Equal(t, file.Scan{Status: file.Clean}, fact.Scan)
-	require.Equal(t, "pixels", string(c.kept[commands.BlobKey(c.org, fact.ContentHash)]))
-	require.Equal(t, []string{commands.BlobKey(c.org, fact.ContentHash)}, c.claimed)
+	require.Equal(t, "pixels", string(c.kept[file.BlobKey(c.org, fact.ContentHash)]))
+	require.Equal(t, []string{file.BlobKey(c.org, fact.ContentHash)}, c.claimed)
 }
 
 func TestTheSameUploadAgainIsOneUpload(t *testing.T) {
@@ -143,7 +143,7 @@ func TestMalwareIsQuarantined(t *testing.T) {
 			require.Empty(t, c.kept)
 			continue
 		}
-		require.Equal(t, map[string][]byte{commands.QuarantineKey(c.org, fact.ContentHash): []byte("virus")}, c.kept)
+		require.Equal(t, map[string][]byte{file.QuarantineKey(c.org, fact.ContentHash): []byte("virus")}, c.kept)
 	}
 }
 

@@ -125,6 +125,13 @@ func (s shelf) Keep(_ context.Context, _ domain.OrgID, id uuid.UUID, _ domain.Fi
 	return nil
 }
 
+func (s shelf) Drop(_ context.Context, _ domain.OrgID, id uuid.UUID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.readings, id)
+	return nil
+}
+
 // Fetch implements commands.Sources.
 func (c *cabinet) Fetch(_ context.Context, key string) (string, func(), error) {
 	if err := c.outOfOrder("fetch"); err != nil {

@@ -70,13 +70,19 @@ func (h Handler[State, Command, Event]) Handle(ctx context.Context, r Request, i
 
 // Create is Handle for an aggregate that is most likely new: it spares the load unless the id turns out to be taken.
 func (h Handler[State, Command, Event]) Create(ctx context.Context, r Request, id uuid.UUID, cmd Command) (eventstore.Stream, error) {
+	return h.Continue(ctx, r, eventstore.Stream{Org: r.Org.UUID, ID: id}, cmd)
+}
+
+// Continue is Handle for a stream that most likely is still as the caller saw it last: it spares the load unless somebody
+// else has appended since.
+func (h Handler[State, Command, Event]) Continue(ctx context.Context, r Request, known eventstore.Stream, cmd Command) (eventstore.Stream, error) {
 	first := true
 	return h.handle(ctx, r, cmd, func() (eventstore.Stream, error) {
 		if first {
 			first = false
-			return eventstore.Stream{Org: r.Org.UUID, ID: id}, nil
+			return known, nil
 		}
-		return h.load(ctx, r.Org, id)
+		return h.load(ctx, r.Org, known.ID)
 	})
 }
 

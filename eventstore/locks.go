@@ -12,4 +12,7 @@ const (
 	ErasureLock
 	// RebuildLock is held by the one instance that makes tables of the read side anew.
 	RebuildLock
+	// SweepLock is held by the one instance that removes what no upload names any more, and by a backup, for which it must
+	// not go meanwhile.
+	SweepLock
 )

@@ -41,7 +41,7 @@ CREATE TABLE ticket_files (
 	internal   bool NOT NULL, -- only internal comments refer to it
 	created_at timestamptz NOT NULL -- of the ticket
 );
-CREATE UNIQUE INDEX ticket_files_file ON ticket_files (org_id, file_id, ticket_id);
+CREATE UNIQUE INDEX ticket_files_file ON ticket_files (file_id, org_id, ticket_id);
 CREATE INDEX ticket_files_ticket ON ticket_files (ticket_id);
 INSERT INTO projections (name, code, rebuilt_at) VALUES ('files', 1, now()), ('ticket_files', 1, now());
 
@@ -53,6 +53,7 @@ CREATE TABLE readings (
 	file_id    uuid NOT NULL,
 	stage      text NOT NULL,
 	content    json NOT NULL,
+	text       text NOT NULL, -- of content, as much as is searched
 	created_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (org_id, id)
 );
@@ -82,7 +83,7 @@ END $$;
 UPDATE projections SET code = 3 WHERE name = 'ticket_search';
 
 -- +goose Down
-UPDATE projections SET code = 2 WHERE name = 'ticket_search';
+DELETE FROM projections WHERE name = 'ticket_search'; -- it holds words of uploads: the program makes it anew
 DROP FUNCTION ticket_words;
 DELETE FROM projections WHERE name IN ('files', 'ticket_files');
 DROP TABLE blobs, readings, ticket_files, files;

@@ -79,9 +79,9 @@ func (f FileRow) Exists() bool { return f.Status != "" && !f.Deleted }
 // Blob is the key of its bytes in the store.
 func (f FileRow) Blob() string {
 	if f.Signature != "" {
-		return "quarantine/" + f.Org.String() + "/" + f.ContentHash
+		return file.QuarantineKey(f.Org, f.ContentHash)
 	}
-	return f.Org.String() + "/" + f.ContentHash
+	return file.BlobKey(f.Org, f.ContentHash)
 }
 
 // Progress is how far its processing is, in percent.
@@ -94,7 +94,10 @@ func (f FileRow) Progress() int {
 			sum += 100
 		}
 	}
-	return sum / max(1, len(f.Stages))
+	if len(f.Stages) == 0 {
+		return 100
+	}
+	return sum / len(f.Stages)
 }
 
 // Stage answers one of its stages; the zero stage when it has none of that name.
@@ -144,14 +147,24 @@ func ApplyFile(f FileRow, r eventstore.Recorded) FileRow {
 			f.Stages[i] = s
 		}
 	case file.Deleted:
-		f.Deleted, f.Status = true, FileDeleted
+		f = f.gone()
 	case file.WordsErased: // the words before it read as erased already
 		if f.Status == "" {
 			return f
 		}
-		f.Deleted, f.Status = true, FileDeleted
+		f = f.gone()
 	}
 	f.ID, f.Org, f.Version, f.UpdatedAt = domain.FileID{UUID: r.Stream}, domain.OrgID{UUID: r.Org}, r.Version, at
+	return f
+}
+
+// gone keeps of an upload what a reference to it shows.
+func (f FileRow) gone() FileRow {
+	f.Deleted, f.Status = true, FileDeleted
+	f.Stages = slices.Clone(f.Stages)
+	for i := range f.Stages {
+		f.Stages[i].Excerpt, f.Stages[i].Reading = "", file.ReadingRef{}
+	}
 	return f
 }
 

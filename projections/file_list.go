@@ -103,7 +103,7 @@ func (f *Files) List(ctx context.Context, caller domain.Caller, q FilesQuery) (p
 		restrict(`f.uploaded_by = $%d`, [16]byte(q.UploadedBy.UUID))
 	}
 	if q.Ticket != uuid.Nil {
-		restrict(`f.id IN (SELECT a.file_id FROM ticket_files a WHERE a.org_id = $1 AND a.ticket_id = $%d)`, [16]byte(q.Ticket))
+		restrict(`f.id IN (SELECT a.file_id FROM ticket_files a WHERE a.org_id = $1 AND a.ticket_id = $%d AND ($2::uuid IS NULL OR NOT a.internal))`, [16]byte(q.Ticket))
 	}
 	if q.After != nil {
 		args = append(args, q.After.CreatedAt, [16]byte(q.After.ID.UUID))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,16 +18,19 @@ import (
 
 // The data of the file notices. Their names and fields are the wire contract's; a job has the id of its upload.
 type (
-	// FileUploadStartedNotice is the data of file_upload_started. ticket_id is null as long as it is not known.
+	// FileUploadStartedNotice is the data of file_upload_started. file_size is what the request announces, which holds the
+	// form around the file too, and null when it announces nothing: only file_upload_completed knows how long the file is.
+	// ticket_id is null as long as it is not known; else see watched.
 	FileUploadStartedNotice struct {
 		JobID     uuid.UUID  `json:"job_id"`
 		Filename  string     `json:"filename"`
-		FileSize  int64      `json:"file_size"` // bytes as announced; 0: not said
+		FileSize  *int64     `json:"file_size"` // bytes
 		TicketID  *uuid.UUID `json:"ticket_id"`
 		Timestamp string     `json:"timestamp"`
 	}
 
-	// FileUploadCompletedNotice is the data of file_upload_completed; ticket_id is null when it was uploaded to none.
+	// FileUploadCompletedNotice is the data of file_upload_completed; ticket_id is null when it was uploaded to none, and
+	// when it is not told, see watched.
 	FileUploadCompletedNotice struct {
 		JobID        uuid.UUID     `json:"job_id"`
 		Filename     string        `json:"filename"`
@@ -78,7 +80,7 @@ type (
 	// FileFailedNotice is the data of file_processing_failed.
 	FileFailedNotice struct {
 		JobID     uuid.UUID  `json:"job_id"`
-		Filename  string     `json:"filename"` // empty when nothing of the upload was kept
+		Filename  string     `json:"filename"`
 		Error     string     `json:"error"`
 		Stage     file.Stage `json:"stage"`
 		Timestamp string     `json:"timestamp"`
@@ -99,26 +101,26 @@ type (
 	}
 )
 
-// StoragePath is where the API shows an upload under its name.
-func StoragePath(id domain.FileID, filename string) string {
-	return "/api/v1/files/" + id.String() + "/storage/" + url.PathEscape(filename)
-}
-
 // watchedFile is what notices say of an upload and its events do not. It is zero when the upload never ended.
 type watchedFile struct {
 	filename string
-	ticket   *uuid.UUID // it was uploaded to
+	ticket   *uuid.UUID // it was uploaded to, if that is told
 	owners   []domain.UserID
 }
 
 // watched answers whose own each upload is, by the rule of visibleFile, and what else the notices say.
+//
+// A notice is made once for all who receive it. So the ticket that an upload was uploaded to is told only while no other
+// ticket shows the upload: then whoever receives the notice may see that ticket, or has uploaded to it. What remains is
+// that support, who may know, does not hear of it from a notice that is told again after the upload was attached elsewhere.
 func (f *Files) watched(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.UUID]watchedFile, error) {
 	rows, err := f.pool.Query(ctx, `
-		SELECT f.id, f.filename, f.ticket,
-			ARRAY[f.uploaded_by] || ARRAY(
-				SELECT unnest(ARRAY[t.created_by, coalesce(t.assignee, t.created_by)]) FROM ticket_files a JOIN tickets t ON t.id = a.ticket_id
-				WHERE a.org_id = about.org AND a.file_id = f.id AND NOT a.internal AND NOT t.deleted)
-		FROM unnest($1::uuid[], $2::uuid[]) AS about (org, id) JOIN files f ON f.org_id = about.org AND f.id = about.id`, raw(orgs), raw(ids))
+		SELECT f.id, f.filename, CASE WHEN shown.tickets = ARRAY[f.ticket] THEN f.ticket END, ARRAY[f.uploaded_by] || shown.people
+		FROM unnest($1::uuid[], $2::uuid[]) AS about (org, id) JOIN files f ON f.org_id = about.org AND f.id = about.id
+		CROSS JOIN LATERAL (
+			SELECT array_agg(t.id) AS tickets, array_agg(t.created_by) || array_agg(coalesce(t.assignee, t.created_by)) AS people
+			FROM ticket_files a JOIN tickets t ON t.id = a.ticket_id
+			WHERE a.org_id = about.org AND a.file_id = f.id AND NOT a.internal AND NOT t.deleted) AS shown`, raw(orgs), raw(ids))
 	if err != nil {
 		return nil, fmt.Errorf("find watched files: %w", err)
 	}
@@ -138,6 +140,41 @@ func (f *Files) watched(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.UU
 		return nil, fmt.Errorf("find watched files: %w", err)
 	}
 	return files, nil
+}
+
+// mostTold is how much of a text a notice tells, in characters.
+const mostTold = 16_000
+
+// texts answers how the texts begin that stages have read and their events do not hold whole, by the ids of the readings.
+// Those that are let go, and those of uploads that are gone, are not there.
+func (f *Files) texts(ctx context.Context, events []eventstore.Recorded) (map[uuid.UUID]string, error) {
+	var orgs, ids []uuid.UUID
+	for _, r := range events {
+		if e, ok := r.Event.(file.StageCompleted); ok && e.Reading.ID != uuid.Nil && more(e, e.Excerpt) {
+			orgs, ids = append(orgs, r.Org), append(ids, e.Reading.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := f.pool.Query(ctx, `
+		SELECT r.id, left(r.text, $3)
+		FROM unnest($1::uuid[], $2::uuid[]) AS about (org, id) JOIN readings r ON r.org_id = about.org AND r.id = about.id
+		JOIN files f ON f.org_id = r.org_id AND f.id = r.file_id AND NOT f.deleted`, raw(orgs), raw(ids), mostTold)
+	if err != nil {
+		return nil, fmt.Errorf("find texts: %w", err)
+	}
+	texts := make(map[uuid.UUID]string, len(ids))
+	var id uuid.UUID
+	var text string
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &text}, func() error {
+		texts[id] = text
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find texts: %w", err)
+	}
+	return texts, nil
 }
 
 // reached answers how far the stages are that wait for another attempt, in percent. It is a query of its own because a row
@@ -167,8 +204,9 @@ func (f *Files) reached(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.UU
 	return waiting, nil
 }
 
-// aboutFile says what happened to an upload, to those whose own it is. reached is how far its stages were that wait.
-func (n Notice) aboutFile(event file.Event, r eventstore.Recorded, w watchedFile, reached map[file.Stage]int) Notice {
+// aboutFile says what happened to an upload, to those whose own it is. reached is how far its stages were that wait, and
+// texts is what Files.texts answers.
+func (n Notice) aboutFile(event file.Event, r eventstore.Recorded, w watchedFile, reached map[file.Stage]int, texts map[uuid.UUID]string) Notice {
 	n.Protocol, n.Needs, n.Owners = "file", domain.ReadFiles, w.owners
 	at := r.At.Format(Millis)
 	progress := func(stage file.Stage, percent int, message string) {
@@ -184,16 +222,20 @@ func (n Notice) aboutFile(event file.Event, r eventstore.Recorded, w watchedFile
 	case file.UploadStarted:
 		own(e.UploadedBy.UUID)
 		n.Type = "file_upload_started"
-		n.Data = FileUploadStartedNotice{JobID: r.Stream, Filename: e.Filename, FileSize: e.Announced, TicketID: w.ticket, Timestamp: at}
+		data := FileUploadStartedNotice{JobID: r.Stream, Filename: e.Filename, TicketID: w.ticket, Timestamp: at}
+		if e.Announced > 0 {
+			data.FileSize = &e.Announced
+		}
+		n.Data = data
 	case file.Uploaded:
 		n.Type = "file_upload_completed"
 		n.Data = FileUploadCompletedNotice{
-			JobID: r.Stream, Filename: e.Filename, FilePath: StoragePath(domain.FileID{UUID: r.Stream}, e.Filename), FileSize: e.Size,
+			JobID: r.Stream, Filename: e.Filename, FilePath: file.URL(domain.FileID{UUID: r.Stream}, e.Filename), FileSize: e.Size,
 			MIMEType: e.MIMEType, FileCategory: e.Category, TicketID: w.ticket, Timestamp: at,
 		}
 	case file.UploadRefused:
-		own(r.Metadata.Actor.Person())
-		failed(w.filename, file.Validation, refusal(e.Code))
+		own(e.UploadedBy.UUID)
+		failed(e.Filename, file.Validation, refusal(e.Code))
 	case file.Quarantined:
 		failed(e.Filename, file.Validation, "Malicious file detected")
 	case file.StageStarted:
@@ -201,7 +243,7 @@ func (n Notice) aboutFile(event file.Event, r eventstore.Recorded, w watchedFile
 	case file.StageProgressed:
 		progress(e.Stage, e.Percent, doing(e))
 	case file.StageCompleted:
-		if n.Type, n.Data = found(e, r.Stream, w.filename, at); n.Data == nil {
+		if n.Type, n.Data = found(e, told(e, texts[e.Reading.ID]), r.Stream, w.filename, at); n.Data == nil {
 			progress(e.Stage, 100, "completed")
 		}
 	case file.StageFailed:
@@ -239,10 +281,23 @@ func doing(e file.StageProgressed) string {
 	return fmt.Sprintf("%s (%d s)", cmp.Or(e.Doing, "working"), e.Elapsed)
 }
 
+// told answers what a notice tells of a text that a stage has read. kept is its beginning, as it is kept beside the log. It
+// does not begin with what the log holds of it when somebody has changed it, or when the words are erased.
+func told(e file.StageCompleted, kept string) string {
+	if strings.HasPrefix(strings.TrimSpace(kept), strings.TrimSpace(e.Excerpt)) {
+		return kept
+	}
+	return e.Excerpt
+}
+
+// more reports whether a stage has read more than is told of it.
+func more(e file.StageCompleted, told string) bool {
+	return e.Reading.Characters > utf8.RuneCountInString(told)
+}
+
 // found says what a stage has read; nothing for a stage that reads no text.
-func found(e file.StageCompleted, id uuid.UUID, filename, at string) (kind string, data any) {
-	truncated := e.Reading.Characters > utf8.RuneCountInString(e.Excerpt)
-	extracted := FileExtractedNotice{JobID: id, Filename: filename, ExtractedText: e.Excerpt, Truncated: truncated, Timestamp: at}
+func found(e file.StageCompleted, text string, id uuid.UUID, filename, at string) (kind string, data any) {
+	extracted := FileExtractedNotice{JobID: id, Filename: filename, ExtractedText: text, Truncated: more(e, text), Timestamp: at}
 	switch e.Stage {
 	case file.OCR:
 		return "ocr_completed", FileRecognizedNotice{FileExtractedNotice: extracted, Confidence: e.Confidence}
@@ -250,7 +305,7 @@ func found(e file.StageCompleted, id uuid.UUID, filename, at string) (kind strin
 		return "extraction_completed", extracted
 	case file.Transcription:
 		return "transcription_completed", FileTranscribedNotice{
-			JobID: id, Filename: filename, Transcription: e.Excerpt, Truncated: truncated, Confidence: e.Confidence, Timestamp: at,
+			JobID: id, Filename: filename, Transcription: text, Truncated: more(e, text), Confidence: e.Confidence, Timestamp: at,
 		}
 	case file.Validation, file.IntegrationUpload:
 	}

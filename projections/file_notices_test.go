@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -67,9 +68,10 @@ func newFile() domain.FileID { return domain.FileID{UUID: uuid.Must(uuid.NewV7()
 func TestEveryFileNotice(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t)
-	id, to := newFile(), uuid.New()
+	id, to := newFile(), w.opened()
+	w.happen(to, ticket.Attached{Attachments: []ticket.Attachment{{FileID: id}}})
 	uploaded := w.uploaded()
-	uploaded.Ticket = to
+	uploaded.Ticket = to.UUID
 	long := file.ReadingRef{ID: uuid.New(), Characters: 9}
 	completed := func(s file.Stage, excerpt string, confidence *float64) file.StageCompleted {
 		return file.StageCompleted{Stage: s, Attempt: 1, UploadedBy: w.ann, Excerpt: excerpt, Reading: long, Confidence: confidence}
@@ -89,6 +91,7 @@ func TestEveryFileNotice(t *testing.T) {
 			"file_upload_started",
 			data{"filename": name, "file_size": 8.0, "ticket_id": nil},
 		},
+		{file.UploadStarted{UploadedBy: w.ann, Filename: name}, "file_upload_started", data{"filename": name, "file_size": nil, "ticket_id": nil}},
 		{uploaded, "file_upload_completed", data{
 			"filename": name, "file_path": "/api/v1/files/" + id.String() + path, "file_size": 7.0, "mime_type": "image/png", "file_category": "image",
 			"ticket_id": to.String(),
@@ -165,11 +168,11 @@ func TestUploadsThatWereNotTakenInAreTold(t *testing.T) {
 		"storage_full": "The file was not taken in: storage full.",
 		"internal":     "The file was not taken in: something went wrong on our side.",
 	} {
-		notices := w.from(w.upload(newFile(), file.UploadStarted{UploadedBy: w.ann, Filename: "a"}, file.UploadRefused{Code: code})...)
+		notices := w.from(w.upload(newFile(), file.UploadStarted{UploadedBy: w.ann, Filename: "a"}, file.UploadRefused{UploadedBy: w.ann, Filename: "a", Code: code})...)
 		require.Len(t, notices, 2)
 		require.Equal(t, "file_processing_failed", notices[1].Type)
 		failed := notices[1].Data.(projections.FileFailedNotice)
-		require.Equal(t, []any{"", want, file.Validation}, []any{failed.Filename, failed.Error, failed.Stage})
+		require.Equal(t, []any{"a", want, file.Validation}, []any{failed.Filename, failed.Error, failed.Stage})
 		for _, n := range notices {
 			w.seen(n, map[domain.UserID]bool{w.ann: true, w.bob: false})
 		}
@@ -275,30 +278,128 @@ func TestNoticesOfTicketsAndFilesComeInOrder(t *testing.T) {
 	require.Equal(t, "file file file ticket file file ticket file file ticket file", strings.Join(protocols, " "))
 }
 
+// keep stores what a stage has read and answers its reference.
+func (w watch) keep(of domain.FileID, text string) file.ReadingRef {
+	w.Helper()
+	ref := file.ReadingRef{ID: uuid.New(), Characters: utf8.RuneCountInString(text)}
+	_, err := w.pool.Exec(w.Context(), `INSERT INTO readings (org_id, id, file_id, stage, content, text) VALUES ($1, $2, $3, 'ocr', '{}', $4)`,
+		w.org.String(), ref.ID.String(), of.String(), text)
+	require.NoError(w, err)
+	return ref
+}
+
+// An event holds the beginning of a text. What a notice tells beyond that is what lies beside the log.
+func TestANoticeTellsMoreOfATextThanItsEvent(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t)
+	id := newFile()
+	w.upload(id, w.uploaded())
+	text := "\n " + strings.Repeat("Übermut! ", 1000)
+	endless := strings.Repeat("ä", 16_001)
+	read := func(stage file.Stage, text string, ref file.ReadingRef) file.StageCompleted {
+		return file.StageCompleted{Stage: stage, Attempt: 1, UploadedBy: w.ann, Excerpt: file.Cut(text, file.MaxExcerpt), Reading: ref}
+	}
+	gone := file.ReadingRef{ID: uuid.New(), Characters: utf8.RuneCountInString(text)}
+	changed := gone
+	changed.ID = w.keep(id, "a lie "+text).ID
+	foreign := w
+	foreign.org = newOrg()
+	events := w.upload(id,
+		read(file.OCR, text, w.keep(id, text)),
+		read(file.Extraction, endless, w.keep(id, endless)),
+		read(file.Transcription, text, w.keep(id, text)),
+		read(file.Transcription, text, gone),
+		read(file.Transcription, text, changed),
+		read(file.Transcription, text, foreign.keep(id, text)),
+		read(file.Transcription, "short", w.keep(id, "short")),
+	)
+	type words struct {
+		Extracted     string `json:"extracted_text"`
+		Transcription string `json:"transcription"`
+		Truncated     bool   `json:"truncated"`
+	}
+	told := func() (list []words) {
+		for _, n := range w.from(events...) {
+			list = append(list, said[words](t, n))
+		}
+		return list
+	}
+	excerpt := words{Transcription: file.Cut(text, file.MaxExcerpt), Truncated: true}
+	require.Less(t, len(excerpt.Transcription), 600)
+	require.Equal(t, []words{
+		{Extracted: text},
+		{Extracted: endless[:2*16_000], Truncated: true},
+		{Transcription: text},
+		excerpt, excerpt, excerpt,
+		{Transcription: "short"},
+	}, told())
+
+	w.upload(id, file.Deleted{})
+	require.Equal(t, excerpt, told()[2], "what was read from an upload goes with it")
+	_, err := w.pool.Exec(t.Context(), `ALTER TABLE readings RENAME text TO words`)
+	require.NoError(t, err)
+	_, err = w.notices.From(t.Context(), events)
+	require.ErrorContains(t, err, "find texts")
+	require.Len(t, w.from(events[6:]...), 1, "a short text needs no reading")
+}
+
+// Nobody is told of a ticket that they may not see because they see the same upload through another one.
+func TestTheTicketOfAnUploadIsToldToThoseWhoMaySeeIt(t *testing.T) {
+	t.Parallel()
+	w := newWatch(t)
+	id, to := newFile(), w.opened()
+	attached := ticket.Attached{Attachments: []ticket.Attachment{{FileID: id}}}
+	w.happen(to, attached)
+	uploaded := w.uploaded()
+	uploaded.Ticket = to.UUID
+	events := w.upload(id, file.UploadStarted{UploadedBy: w.ann, Filename: "a.png"}, uploaded)
+	told := func(want any) {
+		t.Helper()
+		for _, n := range w.from(events...) {
+			require.Equal(t, want, said[map[string]any](t, n)["ticket_id"], n.Type)
+		}
+	}
+	told(to.String())
+	bobs := w.opened(func(o *ticket.Opened) { o.Number, o.CreatedBy = 2, w.bob })
+	hushed := w.commented(w.ann, "hush", true)
+	hushed.Attachments = attached.Attachments
+	w.happen(bobs, hushed)
+	told(to.String()) // an internal comment shows it to nobody
+	w.happen(bobs, attached)
+	told(nil)
+	w.happen(bobs, ticket.Deleted{})
+	told(to.String())
+	w.happen(to, ticket.Detached{FileID: id})
+	told(nil)
+}
+
 // What is told of an upload after its words were erased holds none of them.
 func TestErasedWordsAreNotTold(t *testing.T) {
 	t.Parallel()
 	w := newWatch(t)
 	id := newFile()
+	reading := w.keep(id, "secret words that are still beside the log")
 	w.upload(id,
 		file.UploadStarted{UploadedBy: w.ann, Filename: "secret.png"},
 		w.uploaded(),
-		file.StageCompleted{Stage: file.OCR, Attempt: 1, UploadedBy: w.ann, Excerpt: "secret"},
+		file.StageCompleted{Stage: file.OCR, Attempt: 1, UploadedBy: w.ann, Excerpt: "secret", Reading: reading},
 		file.StageFailed{Stage: file.OCR, Attempt: 1, UploadedBy: w.ann, Reason: "secret", Final: true},
 		file.StageSkipped{Stage: file.OCR, UploadedBy: w.ann, Reason: "secret"},
 		file.Processed{Outcome: file.AllCompleted},
-		file.WordsErased{Of: w.ann},
 	)
+	begin := w.from(w.upload(id, file.StageCompleted{Stage: file.OCR, Attempt: 1, UploadedBy: w.ann, Excerpt: eventstore.Erased, Reading: reading})...)[0]
+	require.Equal(t, eventstore.Erased, begin.Data.(projections.FileRecognizedNotice).ExtractedText, "the key goes before the fact that it is gone")
+	w.upload(id, file.WordsErased{Of: w.ann})
 	events, err := w.store.Read(t.Context(), eventstore.Query{Org: w.org.UUID})
 	require.NoError(t, err)
 	notices := w.from(events...)
-	require.Len(t, notices, 7)
+	require.Len(t, notices, 8)
 	text, err := json.Marshal(notices)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "secret")
 	require.NotContains(t, string(text), "desk")
 	require.Contains(t, string(text), eventstore.Erased)
-	w.seen(notices[6], map[domain.UserID]bool{w.ann: true, w.bob: false})
+	w.seen(notices[7], map[domain.UserID]bool{w.ann: true, w.bob: false})
 }
 
 func TestFileNoticesNeedTheDatabaseOnlyForFiles(t *testing.T) {

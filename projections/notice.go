@@ -49,6 +49,10 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 	if err != nil {
 		return nil, err
 	}
+	texts, err := n.Files.texts(ctx, events)
+	if err != nil {
+		return nil, err
+	}
 	var notices []Notice
 	for _, r := range events {
 		notice := Notice{Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream}
@@ -56,7 +60,7 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 		case ticket.Event:
 			notices = append(notices, notice.aboutTicket(e, r, owners[r.Stream]))
 		case file.Event:
-			notices = append(notices, notice.aboutFile(e, r, files[r.Stream], reached[r.Stream]))
+			notices = append(notices, notice.aboutFile(e, r, files[r.Stream], reached[r.Stream], texts))
 		}
 	}
 	return notices, nil

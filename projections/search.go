@@ -36,7 +36,7 @@ LEFT JOIN LATERAL (
 	SELECT string_agg(x.words, ' ' ORDER BY x.file_id) FILTER (WHERE NOT x.internal) AS open_words,
 		string_agg(x.words, ' ' ORDER BY x.file_id) FILTER (WHERE x.internal) AS internal_words
 	FROM (
-		SELECT tf.file_id, tf.internal, concat_ws(' ', f.filename, string_agg(r.content->>'text', ' ' ORDER BY r.stage)) AS words
+		SELECT tf.file_id, tf.internal, left(concat_ws(' ', f.filename, string_agg(r.text, ' ' ORDER BY r.stage)), 400000 / (SELECT count(*)::int FROM ticket_files n WHERE n.ticket_id = t.id)) AS words
 		FROM ticket_files tf JOIN files f ON f.org_id = tf.org_id AND f.id = tf.file_id AND NOT f.deleted
 		LEFT JOIN LATERAL json_array_elements(f.stages) AS step (body) ON true
 		LEFT JOIN readings r ON r.org_id = f.org_id AND r.id = (step.body->'reading'->>'id')::uuid
@@ -80,8 +80,8 @@ func changesWords(event any) bool {
 		return e.Title != nil || e.Description != nil
 	case ticket.StatusChanged:
 		return e.ResolutionSummary != nil
-	case file.StageCompleted:
-		return e.Reading.Characters > 0
+	case file.StageCompleted: // a second reading may have lost the words of the first
+		return e.Stage != file.Validation
 	case file.Deleted, file.WordsErased:
 		return true
 	}

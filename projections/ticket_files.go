@@ -120,9 +120,11 @@ func (*TicketFiles) Rows(s eventstore.Stream) [][]any {
 	return rows
 }
 
-// Of answers the tickets that refer to an upload, the newest first.
+// Of answers the tickets that refer to an upload and still have their words, the newest first.
 func (t *TicketFiles) Of(ctx context.Context, org domain.OrgID, id domain.FileID) ([]uuid.UUID, error) {
-	return t.find(ctx, `SELECT ticket_id FROM ticket_files WHERE org_id = $1 AND file_id = $2 ORDER BY created_at DESC, ticket_id DESC`,
+	return t.find(ctx, `
+		SELECT a.ticket_id FROM ticket_files a JOIN tickets t ON t.id = a.ticket_id AND NOT t.words_erased
+		WHERE a.org_id = $1 AND a.file_id = $2 ORDER BY a.created_at DESC, a.ticket_id DESC`,
 		[16]byte(org.UUID), [16]byte(id.UUID))
 }
 

@@ -79,7 +79,7 @@ func TestAnArchiveThatIsNoneOrCompressesSomethingElseSaysSo(t *testing.T) {
 func TestAListThatIsTooLongIsCut(t *testing.T) {
 	t.Parallel()
 	long := string(bytes.Repeat([]byte("x"), 5000))
-	entries := make([]entry, 250)
+	entries := make([]entry, 205)
 	for i := range entries {
 		entries[i].name = fmt.Sprint(i, long)
 	}
@@ -91,8 +91,8 @@ func TestAnArchiveWithTooManyEntriesIsNotListed(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	name := string(bytes.Repeat([]byte("x"), 1000))
-	for i := range 9000 {
+	name := string(bytes.Repeat([]byte("x"), 60_000))
+	for i := range 150 {
 		_, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(i, name)})
 		require.NoError(t, err)
 	}

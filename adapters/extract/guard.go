@@ -20,6 +20,7 @@ var (
 // guard lets XML pass as long as no parser can be hurt by it. It follows the tags only as far as that needs.
 type guard struct {
 	from  io.Reader
+	most  int // bytes of a tag or a text: tokenMost, but in tests
 	state func(*guard, byte) error
 	depth int
 	run   int  // bytes since the tag or the text began
@@ -35,7 +36,7 @@ func (g *guard) Read(p []byte) (int, error) {
 		if g.state == nil {
 			g.state = (*guard).text
 		}
-		if g.run++; g.run > tokenMost {
+		if g.run++; g.run > g.most {
 			return 0, errUnpacks
 		}
 		if failed := g.state(g, b); failed != nil {

@@ -38,11 +38,11 @@ func TestAWebPageIsReadInTheEncodingItDeclares(t *testing.T) {
 
 func TestAPageThatIsAllOnePieceIsReadUpToIt(t *testing.T) {
 	t.Parallel()
-	source := "<p>" + sentence + `<img src="data:` + strings.Repeat("A", 17<<20) + `"><p>after`
+	source := "<p>" + sentence + `<img src="data:` + strings.Repeat("A", 16<<20) + `"><p>after`
 	reading := read(t, upload(t, "a.html", "text/html", []byte(source)))
 	require.Equal(t, sentence, reading.Text)
 	require.Equal(t, []string{"What follows a very long piece of the page was not read."}, reading.Notes)
-	require.Len(t, read(t, upload(t, "a.html", "text/html", []byte(strings.Repeat("<p>"+sentence, 30_000)))).Notes, 1)
+	require.Len(t, read(t, upload(t, "a.html", "text/html", []byte(strings.Repeat("<p>"+sentence, filling)))).Notes, 1)
 }
 
 func TestADrawingGivesItsWords(t *testing.T) {

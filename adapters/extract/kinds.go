@@ -70,7 +70,7 @@ func (r *Reader) parserOf(kind string) (parser, error) {
 	case "image/svg+xml":
 		return drawing, nil
 	case "message/rfc822":
-		return mail, nil
+		return mail(mailMost), nil
 	case "text/rtf", "application/rtf":
 		return rich, nil
 	case "text/csv":

@@ -34,14 +34,20 @@ const (
 
 var errBoundaries = errors.New("the parts of the mail are nested too deep")
 
-// mail reads a mail: who wrote to whom, when and about what, its text, and the names of what is attached.
-func mail(ctx context.Context, s commands.Source, _ commands.ReadProgress) (file.Reading, error) {
-	in, done, err := opened(ctx, s)
-	if err != nil {
-		return file.Reading{}, err
+// mail answers the parser of mails, which reads so many bytes of one.
+func mail(most int) parser {
+	return func(ctx context.Context, s commands.Source, _ commands.ReadProgress) (file.Reading, error) {
+		in, done, err := opened(ctx, s)
+		if err != nil {
+			return file.Reading{}, err
+		}
+		defer done()
+		return correspondence(&lightened{in: in, most: most})
 	}
-	defer done()
-	light := &lightened{in: in}
+}
+
+// correspondence reads a mail: who wrote to whom, when and about what, its text, and the names of what is attached.
+func correspondence(light *lightened) (file.Reading, error) {
 	parser := enmime.NewParser(enmime.DisableTextConversion(true), enmime.MaxStoredPartErrors(errorsMost), enmime.SkipMalformedParts(true), enmime.MultipartWOBoundaryAsSinglePart(true))
 	envelope, err := parser.ReadEnvelope(light)
 	if err = errors.Join(err, light.failed); err != nil {
@@ -106,6 +112,7 @@ func attached(envelope *enmime.Envelope, d *draft) {
 // lightened gives a mail without the bytes of what is attached to it: the library holds all that it is given.
 type lightened struct {
 	in     *bufio.Reader
+	most   int    // bytes that are given
 	line   []byte // what of the current line is still to be given
 	given  int
 	failed error
@@ -143,7 +150,7 @@ func (l *lightened) Read(p []byte) (int, error) {
 			return 0, l.failed
 		}
 	}
-	if l.given >= mailMost {
+	if l.given >= l.most {
 		l.over = true
 		return 0, io.EOF
 	}

@@ -69,7 +69,7 @@ func TestAWordDocumentMayHaveItsTextElsewhere(t *testing.T) {
 
 func TestALongWordDocumentIsCut(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat(paragraph(sentence), 30_000)
+	long := strings.Repeat(paragraph(sentence), filling)
 	related := entry{"word/_rels/document.xml.rels", relationsHead + relation("a", "header", "h.xml") + `</Relationships>`}
 	for _, content := range [][]byte{wordOf(t, long), wordOf(t, paragraph("after"), related, entry{"word/h.xml", `<w:hdr>` + long + `</w:hdr>`})} {
 		reading := read(t, upload(t, "a.docx", docx, content))

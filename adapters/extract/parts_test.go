@@ -17,6 +17,9 @@ import (
 
 const sentence = "The printer on the third floor prints every page twice."
 
+// filling is how many sentences are more than a text may have.
+const filling = 1_000_000/len(sentence) + 100
+
 const (
 	docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 	pptx = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -88,7 +91,11 @@ func zipOf(t *testing.T, entries ...entry) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, e := range entries {
-		w, err := z.Create(e.name)
+		h := &zip.FileHeader{Name: e.name, Method: zip.Deflate}
+		if len(e.content) > 1<<20 {
+			h.Method = zip.Store // to compress much takes the tests longer than to read it
+		}
+		w, err := z.CreateHeader(h)
 		require.NoError(t, err)
 		_, err = w.Write([]byte(e.content))
 		require.NoError(t, err)

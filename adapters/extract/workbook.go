@@ -132,7 +132,7 @@ func (b *bundle) harmless(f *zip.File) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	g := &guard{from: attentive{ctx: b.ctx, from: in}}
+	g := &guard{from: attentive{ctx: b.ctx, from: in}, most: tokenMost}
 	if table {
 		var found tally
 		if err := visit(g, &found, func() bool { return found > stringsMost }); err != nil {

@@ -106,5 +106,5 @@ func (b *bundle) open(f *zip.File) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{&guard{from: attentive{ctx: b.ctx, from: in}}, in}, nil
+	}{&guard{from: attentive{ctx: b.ctx, from: in}, most: tokenMost}, in}, nil
 }

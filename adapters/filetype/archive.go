@@ -2,9 +2,7 @@ package filetype
 
 import (
 	"bytes"
-	"cmp"
 	"compress/flate"
-	"encoding/binary"
 	"io"
 	"path"
 	"slices"
@@ -54,11 +52,14 @@ type archive struct {
 func (w *window) inspectArchive(sniffed *mimetype.MIME, c claims) (string, error) {
 	a := archive{size: w.size, names: map[string]struct{}{}}
 	label := c.orType(bare(sniffed))
-	d, found := findDirectory(w.upload, w.size, w.tail)
+	d, found, err := findDirectory(w.upload, w.size, w.tail)
 	if !found {
 		return "", refuse(label, "it is an archive whose directory cannot be read")
 	}
-	if err := a.read(w.upload, d, 0); err != nil {
+	if err == nil {
+		err = a.read(w.upload, d, 0)
+	}
+	if err != nil {
 		return "", refuse(label, err.Error())
 	}
 	mimeType := a.kind(sniffed)
@@ -112,62 +113,37 @@ func (a *archive) kind(sniffed *mimetype.MIME) string {
 	return found
 }
 
-// span is where a file is in an archive.
-type span struct{ start, end uint64 }
-
 // read looks at all that a directory lists. Errors: unfit.
 func (a *archive) read(r io.ReaderAt, d directory, depth int) error {
-	if !d.last || d.said != d.start {
-		return unfit("its directory does not add up")
-	}
 	var spans []span
-	var inner []entry
-	count, err := d.entries(r, func(e entry) error {
+	var inner []content
+	err := d.entries(r, func(e entry) error {
 		if err := a.take(e); err != nil {
 			return err
 		}
 		if depth == 0 {
 			a.note(e.name)
 		}
-		if e.isArchive() {
-			inner = append(inner, e)
+		s, at, err := e.find(r, d.start())
+		if err != nil {
+			return err
 		}
-		spans = append(spans, span{start: e.offset, end: e.offset + localLength + uint64(len(e.name)) + e.packed})
+		if e.isArchive() {
+			inner = append(inner, content{entry: e, at: at})
+		}
+		spans = append(spans, s)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if count != d.count {
-		return unfit("its directory does not add up")
-	}
 	// Before any is entered: the same bytes a thousand times would be a thousand archives.
-	if err := apart(spans, uint64(d.start)); err != nil { //nolint:gosec // findDirectory answers none below zero
+	if err := apart(spans, d.start()); err != nil {
 		return err
 	}
-	for _, e := range inner {
-		if err := a.enter(r, e, depth); err != nil {
+	for _, c := range inner {
+		if err := a.enter(r, c, depth); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// apart requires that files lie one behind the other from the beginning to the directory: files that share bytes make a
-// small archive unpack to anything, and bytes that no file has are another file's.
-func apart(spans []span, end uint64) error {
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
-	const spanned = 4 // bytes of a mark that an archive of one part may begin with
-	if len(spans) > 0 && spans[0].start > spanned {
-		return unfit("it has something before its first file")
-	}
-	for i, s := range spans {
-		next := end
-		if i+1 < len(spans) {
-			next = spans[i+1].start
-		}
-		if s.end < s.start || s.end > next {
-			return unfit("its files overlap, as in an archive bomb")
 		}
 	}
 	return nil
@@ -247,12 +223,18 @@ func (e *entry) isArchive() bool {
 	return !e.encrypted && slices.Contains(archives, strings.ToLower(path.Ext(e.name)))
 }
 
+// content is the packed bytes of a file of the archive.
+type content struct {
+	entry
+	at int64
+}
+
 // enter looks into an archive in the archive, if it can.
-func (a *archive) enter(r io.ReaderAt, e entry, depth int) error {
+func (a *archive) enter(r io.ReaderAt, c content, depth int) error {
 	if depth == depthMost {
 		return unfit("it holds archives inside archives inside archives")
 	}
-	inner, size := a.unpack(r, e)
+	inner, size := a.unpack(r, c)
 	if inner == nil {
 		return nil
 	}
@@ -260,36 +242,28 @@ func (a *archive) enter(r io.ReaderAt, e entry, depth int) error {
 	if err != nil {
 		return nil //nolint:nilerr // what cannot be read cannot be opened
 	}
-	d, found := findDirectory(inner, size, w.tail)
-	if !found {
-		return nil
+	d, found, err := findDirectory(inner, size, w.tail)
+	if err != nil || !found {
+		return err
 	}
 	return a.read(inner, d, depth+1)
 }
 
 // unpack answers the bytes of a file of the archive, and nothing when that is beyond our limits or not possible.
-func (a *archive) unpack(r io.ReaderAt, e entry) (inner io.ReaderAt, size int64) {
-	var local [localLength]byte
-	at, packed := int64(e.offset), int64(e.packed) //nolint:gosec // what overflows cannot be read
-	if at < 0 || packed < 0 {
-		return nil, 0
-	}
-	if _, err := r.ReadAt(local[:], at); err != nil || string(local[:4]) != localSignature {
-		return nil, 0
-	}
-	at += localLength + int64(binary.LittleEndian.Uint16(local[26:])) + int64(binary.LittleEndian.Uint16(local[28:]))
+func (a *archive) unpack(r io.ReaderAt, c content) (inner io.ReaderAt, size int64) {
 	const stored, deflated = 0, 8
-	bytesOf := io.NewSectionReader(r, at, packed)
+	packed := int64(c.packed) //nolint:gosec // find has it inside the archive
+	bytesOf := io.NewSectionReader(r, c.at, packed)
 	switch {
-	case e.method == stored:
+	case c.method == stored:
 		return bytesOf, packed
-	case e.method != deflated || e.unpacked > innerMost || a.inner+int64(e.unpacked) > innerTotal:
+	case c.method != deflated || c.unpacked > innerMost || a.inner+int64(c.unpacked) > innerTotal:
 		return nil, 0
 	}
-	a.inner += int64(e.unpacked)
-	content := make([]byte, e.unpacked)
-	if _, err := io.ReadFull(flate.NewReader(bytesOf), content); err != nil {
+	a.inner += int64(c.unpacked)
+	unpacked := make([]byte, c.unpacked)
+	if _, err := io.ReadFull(flate.NewReader(bytesOf), unpacked); err != nil {
 		return nil, 0
 	}
-	return bytes.NewReader(content), int64(len(content))
+	return bytes.NewReader(unpacked), int64(len(unpacked))
 }

@@ -27,75 +27,106 @@ const (
 // directory says where the directory of a zip archive is. It stands before the archive's end, which is found by looking
 // back from the end of the file: so does everything that opens archives, and so any file can be one.
 type directory struct {
-	start  int64 // as its length says
-	said   int64 // where the archive says that it starts
+	end    int64 // what follows it
 	length int64
+	said   int64 // where the archive says that it starts
 	count  uint64
-	last   bool // nothing follows the archive's end but its comment
 }
 
-// findDirectory looks for the directory of an archive. tail is the end of the size bytes of r.
-func findDirectory(r io.ReaderAt, size int64, tail []byte) (d directory, found bool) {
-	at := len(tail)
-	for range lookalikes {
-		if at = bytes.LastIndex(tail[:at], []byte(endSignature)); at < 0 {
-			break
+// start is where the directory starts by its length. Below zero, or past the end, when the length is made up.
+func (d directory) start() int64 { return d.end - d.length }
+
+const contradicts = unfit("its directory does not add up")
+
+// findDirectory looks for the directory of an archive. tail is the end of the size bytes of r. Programs differ in which end
+// and which numbers they believe, so the last end must be the only one that can be meant, and its numbers must agree.
+// Errors: unfit.
+func findDirectory(r io.ReaderAt, size int64, tail []byte) (d directory, found bool, err error) {
+	at := bytes.LastIndex(tail, []byte(endSignature))
+	if at < 0 {
+		return directory{}, false, nil
+	}
+	if !endsFile(tail[at:]) {
+		return directory{}, true, contradicts
+	}
+	d = readEnd(tail[at:], size)
+	if said, ok := locate(r, d.end); ok {
+		large, ok := readLarge(r, said)
+		if !ok || said != d.end-locatorLength-end64Length || !d.agrees(large) {
+			return directory{}, true, contradicts
 		}
-		if len(tail)-at < endLength {
-			continue
-		}
-		if d, found = readEnd(r, size, tail[at:]); found {
-			return d, true
+		d = large
+	}
+	if d.length < 0 || d.said < 0 || d.said != d.start() {
+		return directory{}, true, contradicts
+	}
+	return d, true, nil
+}
+
+// opens reports whether an entry is at any place where a program looks that believes this end of an archive. The count is
+// not asked: Java and Python do not believe it.
+func (d directory) opens(r io.ReaderAt) bool {
+	if d.hasEntry(r) {
+		return true
+	}
+	said, ok := locate(r, d.end)
+	if !ok {
+		return false
+	}
+	// Where the locator says, or where programs that do not believe it look: before it.
+	for _, at := range []int64{said, d.end - locatorLength - end64Length} {
+		if large, ok := readLarge(r, at); ok && large.hasEntry(r) {
+			return true
 		}
 	}
-	return directory{}, false
+	return false
 }
 
-// lookalikes is how many ends are tried. A file may be full of them, and who opens archives tries one or two.
-const lookalikes = 100
+// hasEntry reports whether an entry is where the directory says to start, or where it does when there is something before
+// the archive.
+func (d directory) hasEntry(r io.ReaderAt) bool {
+	return isAt(r, d.start(), entrySignature) || isAt(r, d.said, entrySignature)
+}
 
-// readEnd reads the end of an archive, and looks whether a directory is before it.
-func readEnd(r io.ReaderAt, size int64, end []byte) (d directory, found bool) {
-	comment := int(binary.LittleEndian.Uint16(end[20:]))
-	at := size - int64(len(end))
-	d = directory{
+// agrees reports whether the numbers are those of large, or have no room for them.
+func (d directory) agrees(large directory) bool {
+	return (d.count == large.count || d.count == math.MaxUint16) &&
+		(d.length == large.length || d.length == math.MaxUint32) &&
+		(d.said == large.said || d.said == math.MaxUint32)
+}
+
+// endsFile reports whether nothing follows an archive's end but its comment.
+func endsFile(end []byte) bool {
+	return len(end) >= endLength && endLength+int(binary.LittleEndian.Uint16(end[20:])) == len(end)
+}
+
+// readEnd reads the end of an archive, which is at the end of so many bytes.
+func readEnd(end []byte, size int64) directory {
+	return directory{
+		end:    size - int64(len(end)),
 		count:  uint64(binary.LittleEndian.Uint16(end[10:])),
 		length: int64(binary.LittleEndian.Uint32(end[12:])),
 		said:   int64(binary.LittleEndian.Uint32(end[16:])),
-		last:   endLength+comment == len(end),
 	}
-	if d.count == math.MaxUint16 || d.length == math.MaxUint32 || d.said == math.MaxUint32 {
-		at = d.enlarge(r, at)
-	}
-	d.start = at - d.length
-	if d.length < 0 || d.start < 0 {
-		return directory{}, false
-	}
-	if d.length == 0 {
-		return d, d.count == 0
-	}
-	return d, isAt(r, d.start, entrySignature) || isAt(r, d.said, entrySignature)
 }
 
-// enlarge reads the numbers that an end has no room for, if they are there, and answers where the end begins with them.
-func (d *directory) enlarge(r io.ReaderAt, end int64) int64 {
+// locate answers where the numbers are said to be that an end has no room for, if it has a locator of them.
+func locate(r io.ReaderAt, end int64) (said int64, ok bool) {
 	var locator [locatorLength]byte
-	if !readAt(r, locator[:], end-locatorLength, locatorSignature) {
-		return end
-	}
-	// Where the locator says, or where programs that do not believe it look: before it.
-	said := int64(binary.LittleEndian.Uint64(locator[8:])) //nolint:gosec // one that overflows is nowhere
-	for _, at := range []int64{said, end - locatorLength - end64Length} {
-		var large [end64Length]byte
-		if !readAt(r, large[:], at, end64Signature) {
-			continue
-		}
-		d.count = binary.LittleEndian.Uint64(large[32:])
-		d.length = int64(binary.LittleEndian.Uint64(large[40:])) //nolint:gosec // one that overflows is refused by the caller
-		d.said = int64(binary.LittleEndian.Uint64(large[48:]))   //nolint:gosec // one that overflows is nowhere
-		return at
-	}
-	return end
+	ok = readAt(r, locator[:], end-locatorLength, locatorSignature)
+	return int64(binary.LittleEndian.Uint64(locator[8:])), ok //nolint:gosec // one that overflows is nowhere
+}
+
+// readLarge reads the numbers that an end has no room for.
+func readLarge(r io.ReaderAt, at int64) (d directory, ok bool) {
+	var large [end64Length]byte
+	ok = readAt(r, large[:], at, end64Signature)
+	return directory{
+		end:    at,
+		count:  binary.LittleEndian.Uint64(large[32:]),
+		length: int64(binary.LittleEndian.Uint64(large[40:])), //nolint:gosec // one that overflows is refused, or nowhere
+		said:   int64(binary.LittleEndian.Uint64(large[48:])), //nolint:gosec // the same
+	}, ok
 }
 
 // readAt reads what begins with the signature, and reports whether it is there.
@@ -117,32 +148,46 @@ type entry struct {
 	system     byte // that made it
 	attributes uint32
 	encrypted  bool
+	described  bool // its sizes follow it
 	method     uint16
 	packed     uint64
 	unpacked   uint64
 	offset     uint64
 }
 
-// entries reads a directory to its end or to its first flaw.
-func (d *directory) entries(r io.ReaderAt, each func(entry) error) (count uint64, err error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(r, d.start, d.length), 32<<10)
-	for {
+// Bits of an entry's flags.
+const (
+	flagEncrypted = 1 << 0
+	flagDescribed = 1 << 3
+)
+
+// entries reads a directory, which must be made of so many entries as it says and of nothing else. Errors: unfit, and those
+// of each.
+func (d directory) entries(r io.ReaderAt, each func(entry) error) error {
+	in := bufio.NewReaderSize(io.NewSectionReader(r, d.start(), d.length), 32<<10)
+	var count uint64
+	for left := d.length; left > 0; count++ {
 		var fixed [entryLength]byte
 		if _, err := io.ReadFull(in, fixed[:]); err != nil || string(fixed[:4]) != entrySignature {
-			return count, nil //nolint:nilerr // whoever counts sees that there are too few
+			return contradicts
 		}
 		rest := make([]byte, int(binary.LittleEndian.Uint16(fixed[28:]))+int(binary.LittleEndian.Uint16(fixed[30:])))
 		if _, err := io.ReadFull(in, rest); err != nil {
-			return count, nil //nolint:nilerr // the same
+			return contradicts
 		}
-		if _, err := in.Discard(int(binary.LittleEndian.Uint16(fixed[32:]))); err != nil {
-			return count, nil //nolint:nilerr // the same
+		comment, err := in.Discard(int(binary.LittleEndian.Uint16(fixed[32:])))
+		if err != nil {
+			return contradicts
 		}
-		count++
+		left -= int64(entryLength + len(rest) + comment)
 		if err := each(readEntry(fixed[:], rest)); err != nil {
-			return count, err
+			return err
 		}
 	}
+	if count != d.count {
+		return contradicts
+	}
+	return nil
 }
 
 func readEntry(fixed, rest []byte) entry {
@@ -151,7 +196,8 @@ func readEntry(fixed, rest []byte) entry {
 		name:       string(rest[:name]),
 		system:     fixed[5],
 		attributes: binary.LittleEndian.Uint32(fixed[38:]),
-		encrypted:  binary.LittleEndian.Uint16(fixed[8:])&1 != 0,
+		encrypted:  binary.LittleEndian.Uint16(fixed[8:])&flagEncrypted != 0,
+		described:  binary.LittleEndian.Uint16(fixed[8:])&flagDescribed != 0,
 		method:     binary.LittleEndian.Uint16(fixed[10:]),
 		packed:     uint64(binary.LittleEndian.Uint32(fixed[20:])),
 		unpacked:   uint64(binary.LittleEndian.Uint32(fixed[24:])),

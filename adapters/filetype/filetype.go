@@ -6,8 +6,8 @@
 // precise where the bytes could be many things, as with text. A claim can do one thing more, and that is to make it worse:
 // what is an executable or a script by its bytes, by its name or by its declared type is refused.
 //
-// Only what is needed is read: the head, the tail, and the directory of an archive. Nothing is unpacked but small archives
-// inside an archive, to see their directories too.
+// Only what is needed is read: the head, the tail, and the directory and the headers of an archive. Nothing is unpacked but
+// small archives inside an archive, to see their directories too.
 package filetype
 
 import (
@@ -74,9 +74,9 @@ func refuse(what, why string) error {
 
 const (
 	headMost = 64 << 10
-	// tailMost is how far from the end the directory of a zip archive may be announced: behind it is a comment of 64 KB at
-	// most.
-	tailMost = 64<<10 + endLength
+	// tailMost is how far from the end the end of a zip archive is looked for. Behind it is a comment of 64 KB at most, but
+	// some programs look a little further.
+	tailMost = 66 << 10
 )
 
 // window is what is looked at of an upload.

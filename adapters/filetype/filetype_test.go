@@ -248,6 +248,8 @@ func FuzzInspect(f *testing.F) {
 	for _, seed := range [][]byte{
 		pngFile(f), pdfFile("x"), docxFile(f), xlsxFile(f), odtFile(f), oleFile("", filler(1000), "_VBA_PROJECT"), gzipFile(f, []byte("x")),
 		append(gifFile(f), packed(f, "a.zip", string(packed(f, "b.txt", "x")))...), []byte("#!/bin/sh"), []byte("MZ\x00"),
+		append(pngFile(f), commented(packed(f, "b.txt", "x"), "PK\x05\x06"+strings.Repeat("\x00", 16)+"\xff\xff")...), large(f),
+		written(part{name: "a.zip", content: string(written(part{name: "b"})), flags: 8, behind: strings.Repeat("x", 16)}, part{name: "c", extra: sizesField(1, 1)}),
 	} {
 		f.Add(seed, "a.b", "text/plain")
 	}

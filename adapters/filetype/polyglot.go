@@ -14,10 +14,26 @@ var containers = []string{
 	"application/vnd.ms-powerpoint", "application/vnd.ms-outlook", "application/vnd.ms-publisher",
 }
 
-// hidesArchive reports whether the upload, which is something else, opens as a zip archive as well.
+// lookalikes is how many ends of archives are tried. No honest file has more than one or two by chance.
+const lookalikes = 100
+
+// hidesArchive reports whether the upload, which is something else, opens as a zip archive as well. Programs differ in which
+// end of an archive they take, so every one is tried, and a file with too many to try is refused for them.
 func (w *window) hidesArchive(mimeType string) bool {
-	d, found := findDirectory(w.upload, w.size, w.tail)
-	return found && d.count > 0 && (d.last || !slices.Contains(containers, mimeType))
+	container := slices.Contains(containers, mimeType)
+	tried := 0
+	for at := len(w.tail); ; {
+		if at = bytes.LastIndex(w.tail[:at], []byte(endSignature)); at < 0 {
+			return false
+		}
+		end := w.tail[at:]
+		if len(end) < endLength || container && !endsFile(end) {
+			continue
+		}
+		if tried++; tried > lookalikes || readEnd(end, w.size).opens(w.upload) {
+			return true
+		}
+	}
 }
 
 // hidesPage answers what is in a picture, a recording or a PDF that a browser would take for a page, or a server for a

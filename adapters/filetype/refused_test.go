@@ -267,7 +267,7 @@ func counting(tb testing.TB, count byte) []byte {
 // overlapping is an archive whose directory lists the same bytes as two files.
 func overlapping(tb testing.TB) []byte {
 	tb.Helper()
-	archive := stored(tb, "a.txt", strings.Repeat("x", 1000), "b.txt", strings.Repeat("x", 1000))
+	archive := stored(tb, "a.txt", strings.Repeat("x", 1000), "a.txt", strings.Repeat("x", 1000))
 	second := bytes.LastIndex(archive, []byte("PK\x01\x02"))
 	binary.LittleEndian.PutUint32(archive[second+42:], 0)
 	return archive

@@ -72,11 +72,11 @@ func (s *Server) listFiles(ctx context.Context, in *listFilesInput) (*struct{ Bo
 	if err != nil {
 		return nil, err
 	}
-	list := FileList{Files: make([]File, len(rows)), Total: total, Skip: q.Offset, Limit: q.Limit}
-	for i, row := range rows {
-		list.Files[i] = renderFile(row)
+	shown, err := s.renderFiles(ctx, rows...)
+	if err != nil {
+		return nil, err
 	}
-	return &struct{ Body FileList }{list}, nil
+	return &struct{ Body FileList }{FileList{Files: shown, Total: total, Skip: q.Offset, Limit: q.Limit}}, nil
 }
 
 type fileDetailsAnswer struct {
@@ -98,6 +98,10 @@ func (s *Server) getFile(ctx context.Context, in *FileID) (*fileDetailsAnswer, e
 
 // detailsOf answers an upload with what was read from it.
 func (s *Server) detailsOf(ctx context.Context, row projections.FileRow) (shown FileDetails, err error) {
+	listed, err := s.renderFiles(ctx, row)
+	if err != nil {
+		return shown, err
+	}
 	refs := make([]file.ReadingRef, len(row.Stages))
 	for i, stage := range row.Stages {
 		refs[i] = stage.Reading
@@ -114,7 +118,7 @@ func (s *Server) detailsOf(ctx context.Context, row projections.FileRow) (shown 
 	if err != nil {
 		return shown, err
 	}
-	return renderDetails(row, readings, people, attached), nil
+	return renderDetails(listed[0], row, readings, people, attached), nil
 }
 
 // FileProcessing is how far the processing of an upload is.
@@ -139,7 +143,7 @@ func (s *Server) getFileStatus(ctx context.Context, in *FileID) (*fileProcessing
 		return nil, err
 	}
 	return &fileProcessingAnswer{ETag: etag(row.Version), Body: FileProcessing{
-		ID: row.ID.UUID, JobID: row.ID.UUID, Status: string(row.Status), ProcessingStatus: string(row.ProcessingStatus), Progress: progressOf(row),
+		ID: row.ID.UUID, JobID: row.ID.UUID, Status: string(row.Status), ProcessingStatus: string(row.ProcessingStatus), Progress: row.Progress(),
 		Stages: renderStages(row.Stages), Error: unlessBlank(strings.Join(troubleOf(row), " ")),
 	}}, nil
 }
@@ -171,7 +175,11 @@ func (s *Server) reprocessFile(ctx context.Context, in *struct {
 		return nil, err
 	}
 	row := projections.Fold(projections.ApplyFile, stream.Events)
-	return &FileAnswer{ETag: etag(row.Version), EventPosition: positionOf(stream), Body: renderFile(row)}, nil
+	shown, err := s.renderFiles(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	return &FileAnswer{ETag: etag(row.Version), EventPosition: positionOf(stream), Body: shown[0]}, nil
 }
 
 // FileDeletion says that an upload is gone, and who still refers to it.

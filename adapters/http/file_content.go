@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -25,9 +27,9 @@ const contentManual = "Range requests are answered with 206, and If-None-Match w
 
 func (s *Server) contentRoutes() {
 	const content, storage = "/api/v1/files/{file_id}/content", "/api/v1/files/{file_id}/storage/{filename}"
-	bytes := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The bytes, in their own media type."}}}
+	octets := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The bytes, in their own media type."}}}
 	options := []option{within(downloadTime), errs(404, 409, 410, 416), func(o *huma.Operation) {
-		o.Responses = map[string]*huma.Response{"200": {Description: "The file", Content: bytes}, "206": {Description: "A part of the file", Content: bytes}, "304": {Description: "The client has the file"}}
+		o.Responses = map[string]*huma.Response{"200": {Description: "The file", Content: octets}, "206": {Description: "A part of the file", Content: octets}, "304": {Description: "The client has the file"}}
 	}}
 	register(s, op("get-file-content", nethttp.MethodGet, content, "Download a file", tagFiles, append(options, described(contentManual))...), s.fileContent)
 	register(s, op("get-file-storage", nethttp.MethodGet, storage, "Show a file under its name", tagFiles, append(options,
@@ -112,7 +114,7 @@ func (s *Server) writeBytes(ctx context.Context, c huma.Context, row projections
 	content := &watchedBlob{ReadSeekCloser: blob}
 	defer func() { _ = content.Close() }() // nothing was written to it
 	for name, value := range map[string]string{
-		"Content-Type": row.MIMEType, "Content-Disposition": dispositionOf(disposition, row.Filename), "ETag": `"` + row.ContentHash + `"`,
+		"Content-Type": mediaType(row.MIMEType, content), "Content-Disposition": dispositionOf(disposition, row.Filename), "ETag": `"` + row.ContentHash + `"`,
 		"Content-Security-Policy": bytesPolicy, "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "private, no-cache",
 	} {
 		c.SetHeader(name, value)
@@ -123,6 +125,36 @@ func (s *Server) writeBytes(ctx context.Context, c huma.Context, row projections
 		s.Logger.WarnContext(ctx, "a download was cut off", "file", row.ID, "cause", content.err, "request_id", requestID(ctx))
 	}
 	_ = connection.SetWriteDeadline(time.Time{}) // the connection lives on, if it was not cut off
+}
+
+// charsetWindow is how much of a text is looked at to tell its charset, in bytes.
+const charsetWindow = 64 << 10
+
+// mediaType answers a media type, with the charset if the content is a text that begins as UTF-8: a browser that is not told
+// takes it for something older. What it reads is read again, for net/http looks for the content's size first.
+func mediaType(known string, content io.Reader) string {
+	if !strings.HasPrefix(known, "text/") || strings.Contains(known, ";") {
+		return known
+	}
+	window := make([]byte, charsetWindow)
+	n, err := io.ReadFull(content, window)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // nothing is known of it; whoever reads on says why
+		return known
+	}
+	window = window[:n]
+	if err == nil { // the last character may be cut
+		last := n - 1
+		for last > n-utf8.UTFMax && !utf8.RuneStart(window[last]) {
+			last--
+		}
+		if !utf8.FullRune(window[last:]) {
+			window = window[:last]
+		}
+	}
+	if !utf8.Valid(window) || bytes.IndexByte(window, 0) >= 0 { // the latter is UTF-16, which may look like UTF-8
+		return known
+	}
+	return known + "; charset=utf-8"
 }
 
 // dispositionOf names a file for clients that know RFC 6266, and a little less well for others.

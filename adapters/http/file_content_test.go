@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"strings"
@@ -23,7 +24,7 @@ func TestAFileComesBack(t *testing.T) {
 	require.Equal(t, "hello, world", answer.text)
 	tag := `"09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b"`
 	for name, want := range map[string]string{
-		"Content-Type": "text/plain", "Content-Length": "12", "Content-Disposition": `attachment; filename="note.txt"`, "ETag": tag, "Accept-Ranges": "bytes",
+		"Content-Type": "text/plain; charset=utf-8", "Content-Length": "12", "Content-Disposition": `attachment; filename="note.txt"`, "ETag": tag, "Accept-Ranges": "bytes",
 		"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "private, no-cache",
 	} {
 		require.Equal(t, want, answer.Get(name), name)
@@ -50,6 +51,54 @@ func TestAFileComesBack(t *testing.T) {
 		require.Empty(t, head.text)
 		require.Equal(t, 404, s.ask("cyd", "HEAD", path, nil).status)
 	}
+}
+
+// A browser that is not told the charset of a text takes it for something older than UTF-8.
+func TestATextSaysItsCharset(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	long := strings.Repeat("x", charsetWindow-1)
+	for _, text := range []struct{ name, content, want string }{
+		{"a.txt", "Grüße", "text/plain; charset=utf-8"},
+		{"a.txt", "Gr\xfc\xdfe", "text/plain"},
+		{"a.txt", "\xff\xfeh\x00", "text/plain"},
+		{"a.txt", "h\x00i\x00", "text/plain"},
+		{"a.txt", long + "ü", "text/plain; charset=utf-8"},                              // its last character is cut
+		{"a.txt", long + "\xfc", "text/plain"},                                          // nothing follows that would make it one
+		{"a.txt", long + "\xfc--", "text/plain"},                                        // or something else does
+		{"a.txt", long[1:] + "€", "text/plain; charset=utf-8"},                          // cut behind two of three
+		{"a.txt", long + "y", "text/plain; charset=utf-8"},                              // whole
+		{"a.html", "Gr\xfc\xdfe", "text/html; charset=utf-8"},                           // what is known is not looked for
+		{"a.bin", "plain", "application/octet-stream"},                                  // nor is what has none
+		{"a.txt", long + "yy" + strings.Repeat("\xfc", 9), "text/plain; charset=utf-8"}, // what is far behind is not looked at
+	} {
+		path := "/api/v1/files/" + s.uploaded("bob", text.name, text.content) + "/storage/" + text.name
+		end := len(text.content) - 2
+		for _, r := range []struct {
+			method, ranges, content string
+			status                  int
+		}{
+			{"GET", "", text.content, 200},
+			{"GET", fmt.Sprintf("bytes=%d-", end), text.content[end:], 206},
+			{"HEAD", "", "", 200},
+		} {
+			answer := s.ask("bob", r.method, path, nil, "Range", r.ranges)
+			require.Equal(t, r.status, answer.status)
+			require.Equal(t, text.want, answer.Get("Content-Type"), "%.20q", text.content)
+			require.Equal(t, r.content, answer.text)
+		}
+	}
+	s.http.OpenBlob = func(context.Context, string) (io.ReadSeekCloser, error) {
+		return &brittle{ReadSeeker: strings.NewReader("hello")}, nil
+	}
+	r := s.request("bob", "GET", "/api/v1/files/"+s.uploaded("bob", "b.txt", "hello")+"/content", nil)
+	response, err := s.Client().Do(r)
+	if err == nil {
+		require.Equal(t, "text/plain", response.Header.Get("Content-Type"))
+		_, err = io.ReadAll(response.Body)
+		require.NoError(t, response.Body.Close())
+	}
+	require.Error(t, err)
 }
 
 // Nothing that a browser would run is shown in place.

@@ -3,7 +3,6 @@ package http
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ type File struct {
 	ID                 uuid.UUID   `json:"id" format:"uuid"`
 	JobID              uuid.UUID   `json:"job_id" format:"uuid" doc:"The same as id: what to subscribe to for its progress."`
 	Filename           string      `json:"filename" example:"screenshot.png"`
-	TicketID           *uuid.UUID  `json:"ticket_id" format:"uuid" doc:"The ticket it was uploaded to; null: none."`
+	TicketID           *uuid.UUID  `json:"ticket_id" format:"uuid" doc:"The ticket it was uploaded to; null: none, or none that you may see."`
 	FileSize           int64       `json:"file_size" doc:"Bytes."`
 	FileType           string      `json:"file_type" example:"image/png" doc:"The same as mime_type."`
 	MIMEType           string      `json:"mime_type" example:"image/png" doc:"Told from the bytes."`
@@ -152,11 +151,12 @@ func renderFile(f projections.FileRow) File {
 	shown := File{
 		ID: f.ID.UUID, JobID: f.ID.UUID, Filename: f.Filename, FileSize: f.Size, FileType: f.MIMEType, MIMEType: f.MIMEType, FileCategory: string(f.Category),
 		Status: string(f.Status), ProcessingStatus: string(f.ProcessingStatus), ProcessingRequired: len(f.Stages) > 1, SHA256: f.ContentHash,
-		Scan: FileScan{Status: string(f.Scan.Status), Reason: f.Scan.Reason}, URL: urlOf(f), Stages: renderStages(f.Stages),
-		Version: f.Version, CreatedAt: Timestamp(f.CreatedAt),
+		Scan: FileScan{Status: string(f.Scan.Status), Reason: f.Scan.Reason}, Stages: renderStages(f.Stages), Version: f.Version, CreatedAt: Timestamp(f.CreatedAt),
 	}
 	if f.Status == projections.FileQuarantined {
 		shown.Scan = FileScan{Status: "infected", Reason: f.Signature}
+	} else if f.Exists() {
+		shown.URL = new(file.URL(f.ID, f.Filename))
 	}
 	if f.Ticket != uuid.Nil {
 		shown.TicketID = &f.Ticket
@@ -164,12 +164,26 @@ func renderFile(f projections.FileRow) File {
 	return shown
 }
 
-// urlOf answers where the bytes of an upload are; nil when nobody gets them.
-func urlOf(f projections.FileRow) *string {
-	if !f.Exists() || f.Status == projections.FileQuarantined {
-		return nil
+// renderFiles shows uploads. Whoever sees one through another ticket than the one that it was uploaded to is not told of that.
+func (s *Server) renderFiles(ctx context.Context, rows ...projections.FileRow) ([]File, error) {
+	var tickets []uuid.UUID
+	for _, row := range rows {
+		if row.Ticket != uuid.Nil && !slices.Contains(tickets, row.Ticket) {
+			tickets = append(tickets, row.Ticket)
+		}
 	}
-	return new("/api/v1/files/" + f.ID.String() + "/storage/" + url.PathEscape(f.Filename))
+	visible, err := s.TicketRows.Visible(ctx, callerOf(ctx), tickets)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]File, len(rows))
+	for i, row := range rows {
+		shown[i] = renderFile(row)
+		if !visible[row.Ticket] {
+			shown[i].TicketID = nil
+		}
+	}
+	return shown, nil
 }
 
 func renderStages(stages []projections.FileStage) []FileStage {
@@ -181,22 +195,6 @@ func renderStages(stages []projections.FileStage) []FileStage {
 		}
 	}
 	return shown
-}
-
-// progressOf answers how far the stages are as a whole, in percent.
-func progressOf(f projections.FileRow) int {
-	if len(f.Stages) == 0 {
-		return 100
-	}
-	sum := 0
-	for _, s := range f.Stages {
-		if s.Status == file.Completed || s.Status == file.Failed || s.Status == file.Skipped {
-			sum += 100
-		} else {
-			sum += s.Percent
-		}
-	}
-	return sum / len(f.Stages)
 }
 
 // troubleOf answers why an upload was not read, or not wholly; nothing when it was, or may still be.
@@ -212,10 +210,12 @@ func troubleOf(f projections.FileRow) []string {
 
 const readingGone = "What was read is missing, or was changed after it was read; have the file processed again."
 
-// renderDetails shows an upload with what was read from it.
-func renderDetails(f projections.FileRow, readings map[uuid.UUID]file.Reading, people map[domain.UserID]projections.Person, attachedTo []uuid.UUID) FileDetails {
+// renderDetails shows an upload with what was read from it. listed is how lists show it.
+func renderDetails(
+	listed File, f projections.FileRow, readings map[uuid.UUID]file.Reading, people map[domain.UserID]projections.Person, attachedTo []uuid.UUID,
+) FileDetails {
 	shown := FileDetails{
-		File: renderFile(f), Description: unlessBlank(f.Description), UploadedBy: renderPerson(f.UploadedBy, people), AttachedTo: orEmpty(attachedTo),
+		File: listed, Description: unlessBlank(f.Description), UploadedBy: renderPerson(f.UploadedBy, people), AttachedTo: orEmpty(attachedTo),
 		Language: unlessBlank(f.Language), Width: positive(f.Width), Height: positive(f.Height), DurationSeconds: positive(f.Seconds), Notes: []string{},
 		ProcessingStartedAt: optionalTime(f.StartedAt), ProcessingCompletedAt: optionalTime(f.CompletedAt),
 	}
@@ -330,10 +330,10 @@ func (s *Server) filesOf(ctx context.Context, rows ...projections.TicketRow) (ma
 func renderFilesOf(attachments []ticket.Attachment, files map[domain.FileID]projections.FileRow) []TicketFile {
 	shown := make([]TicketFile, len(attachments))
 	for i, a := range attachments {
-		f := files[a.FileID]
+		f := renderFile(files[a.FileID])
 		shown[i] = TicketFile{
-			ID: a.FileID.UUID, Filename: f.Filename, FileSize: f.Size, MIMEType: f.MIMEType, FileCategory: string(f.Category),
-			Status: cmp.Or(string(f.Status), string(projections.FileDeleted)), URL: urlOf(f),
+			ID: a.FileID.UUID, Filename: f.Filename, FileSize: f.FileSize, MIMEType: f.MIMEType, FileCategory: f.FileCategory,
+			Status: cmp.Or(f.Status, string(projections.FileDeleted)), URL: f.URL,
 		}
 		if f.Filename == eventstore.Erased {
 			shown[i].Filename = ""

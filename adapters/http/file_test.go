@@ -143,14 +143,6 @@ func TestHowFarAFileIs(t *testing.T) {
 	require.NotNil(t, last["error"])
 	require.Equal(t, last["error"], shown["error"])
 	require.Equal(t, 404, s.get("cyd", path).status)
-
-	for want, stages := range map[int][]projections.FileStage{
-		100: nil,
-		50:  {{Status: file.Completed, Percent: 100}, {Status: file.Waiting}},
-		75:  {{Status: file.Skipped}, {Status: file.Running, Percent: 50}},
-	} {
-		require.Equal(t, want, progressOf(projections.FileRow{Stages: stages}))
-	}
 }
 
 func TestSummaries(t *testing.T) {
@@ -230,6 +222,31 @@ func TestWhoSeesAFileThroughATicket(t *testing.T) {
 	for _, wrong := range []string{"/x", "/00000000-0000-0000-0000-00000000000g"} {
 		require.Equal(t, 422, s.get("ada", "/api/v1/files"+wrong).status)
 	}
+}
+
+// Whoever sees a file through one ticket is not told of another one that they may not see.
+func TestTheTicketAFileWasUploadedToIsToldToThoseWhoMaySeeIt(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	to, other := s.opened("sam"), s.opened("cyd")
+	id := s.uploaded("sam", "a.txt", "a", "ticket_id", to)
+	path := "/api/v1/files/" + id
+	require.Equal(t, 200, s.post("sam", "/api/v1/tickets/"+other+"/attachments", `{"attachments":[{"file_id":"`+id+`"}]}`).status)
+	for token, want := range map[string]any{"sam": to, "ada": to, "aud": to, "cyd": nil} {
+		require.Equal(t, want, s.get(token, path).body["ticket_id"], token)
+		require.Equal(t, want, s.get(token, "/api/v1/files").body["files"].([]any)[0].(map[string]any)["ticket_id"], token)
+	}
+	require.NotContains(t, s.get("cyd", path).text, to)
+
+	// Bob uploads to a ticket that is given to him, and taken away from him.
+	assign := `{"assigned_to_id":"` + s.callers["bob"].User.String() + `"}`
+	require.Equal(t, 200, s.ask("sam", "PATCH", "/api/v1/tickets/"+to, strings.NewReader(assign), "Content-Type", "application/json").status)
+	bobs := s.uploaded("bob", "b.txt", "b", "ticket_id", to)
+	require.Equal(t, to, s.get("bob", "/api/v1/files/"+bobs).body["ticket_id"])
+	require.Equal(t, to, s.post("bob", "/api/v1/files/"+bobs+"/reprocess", "").body["ticket_id"])
+	require.Equal(t, 200, s.ask("sam", "PATCH", "/api/v1/tickets/"+to, strings.NewReader(`{"assigned_to_id":null}`), "Content-Type", "application/json").status)
+	require.Nil(t, s.get("bob", "/api/v1/files/"+bobs).body["ticket_id"])
+	require.Nil(t, s.post("bob", "/api/v1/files/"+bobs+"/reprocess", "").body["ticket_id"])
 }
 
 func TestAFileIsReadAgain(t *testing.T) {
@@ -347,6 +364,9 @@ func TestTablesThatAreBroken(t *testing.T) {
 	require.Equal(t, 500, s.get("ada", path+"/content").status)
 	s.http.Log = lost{s.store}
 	require.Equal(t, 500, s.upload("ada", newForm("file|filename=a.txt", "a"), "Idempotency-Key", "k").status)
+	breaking(`ALTER TABLE tickets RENAME assignee TO given_to`)
+	_, err := s.http.renderFiles(context.WithValue(t.Context(), callerKey, s.callers["bob"]), projections.FileRow{Ticket: uuid.New()})
+	require.Error(t, err)
 }
 
 // lost is a log that nothing can be read from.

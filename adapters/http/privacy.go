@@ -39,7 +39,7 @@ type Erasure struct {
 // ErasureCount is where words were.
 type ErasureCount struct {
 	Tickets       int      `json:"tickets" doc:"With words of the person: titles, descriptions, comments, reasons."`
-	Files         int      `json:"files" doc:"Which the person uploaded. Their bytes go within two hours."`
+	Files         int      `json:"files" doc:"Which the person uploaded. Their bytes go within half an hour."`
 	Organizations int      `json:"organizations" doc:"Whose name they gave."`
 	Answers       int      `json:"answers" doc:"Kept for repeated requests, which may have quoted them."`
 	Tables        []string `json:"tables" doc:"Swept of old versions of their rows and of the planner's samples, when all was done."`

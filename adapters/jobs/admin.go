@@ -151,22 +151,20 @@ func (j *Jobs) change(ctx context.Context, org domain.OrgID, id int64, do func(t
 	return err
 }
 
-// Heap is the jobs of a queue in one state of River.
-type Heap struct{ Queue, State string }
+// Waiting counts the jobs of all organizations that a free worker would begin with.
+func (j *Jobs) Waiting(ctx context.Context) (int, error) {
+	return j.count(ctx, rivertype.JobStateAvailable)
+}
 
-// Depth counts the jobs of all organizations that are parked or have not ended.
-func (j *Jobs) Depth(ctx context.Context) (map[Heap]int, error) {
-	rows, _ := j.pool.Query(ctx, `SELECT queue, state::text, count(*) FROM jobs.river_job WHERE state = ANY ($1::text[]::jobs.river_job_state[]) GROUP BY 1, 2`,
-		append([]rivertype.JobState{rivertype.JobStateDiscarded}, unfinished...)) // reading the rows answers the error
-	depth := map[Heap]int{}
-	var heap Heap
-	var n int
-	_, err := pgx.ForEachRow(rows, []any{&heap.Queue, &heap.State, &n}, func() error {
-		depth[heap] = n
-		return nil
-	})
+// Parked counts the jobs of all organizations that wait for an administrator.
+func (j *Jobs) Parked(ctx context.Context) (int, error) {
+	return j.count(ctx, rivertype.JobStateDiscarded)
+}
+
+func (j *Jobs) count(ctx context.Context, state rivertype.JobState) (n int, err error) {
+	err = j.pool.QueryRow(ctx, `SELECT count(*) FROM jobs.river_job WHERE state = $1::text::jobs.river_job_state`, state).Scan(&n)
 	if err != nil {
-		return nil, fmt.Errorf("count jobs: %w", err)
+		return 0, fmt.Errorf("count jobs: %w", err)
 	}
-	return depth, nil
+	return n, nil
 }

@@ -114,6 +114,23 @@ func TestJobsAreListedNewestFirst(t *testing.T) {
 	require.ErrorIs(t, err, jobs.ErrUnknownState)
 }
 
+func TestJobsAreCountedThatWaitAndThatAreParked(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	counts := func(j *jobs.Jobs) [2]int {
+		waiting, err := j.Waiting(t.Context())
+		require.NoError(t, err)
+		parked, err := j.Parked(t.Context())
+		require.NoError(t, err)
+		return [2]int{waiting, parked}
+	}
+	var j *jobs.Jobs
+	for _, state := range []string{"available", "discarded", "running", "completed", "retryable", "scheduled", "cancelled", "discarded"} {
+		j, _, _ = inState(t, pool, state)
+	}
+	require.Equal(t, [2]int{1, 2}, counts(j), "of all organizations")
+}
+
 func TestAJobThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	pool := migrated(t)

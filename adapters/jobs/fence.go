@@ -12,21 +12,40 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// fence is River's way to the database under one lease. A worker that was taken for dead may come back and say how its job
+// fence is River's way to the database under one lease, and through one gate. A worker that was taken for dead may come back and say how its job
 // ended, for River goes on trying: that is heard only while the job is its own, or it would end somebody else's.
 type fence struct {
 	*riverpgxv5.Driver
 	lease *lease
+	gate  *gate
 }
 
 // GetExecutor implements riverdriver.Driver.
 func (f fence) GetExecutor() riverdriver.Executor {
-	return fencedExecutor{f.Driver.GetExecutor(), f.lease}
+	return fencedExecutor{f.Driver.GetExecutor(), f.lease, f.gate}
 }
 
 type fencedExecutor struct {
 	riverdriver.Executor
 	lease *lease
+	gate  *gate
+}
+
+// JobGetAvailable implements riverdriver.Executor. It waits for its turn. River does not end ctx while it fetches, so only
+// the gate can stop that.
+func (e fencedExecutor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
+	t, places := e.gate.enter(p.Queue, p.MaxToLock)
+	if places == 0 {
+		return &riverdriver.JobGetAvailableResult{}, nil
+	}
+	bounded, jobs := *p, 0
+	defer func() { e.gate.settle(t, places, jobs) }()
+	bounded.MaxToLock = places
+	found, err := e.Executor.JobGetAvailable(ctx, &bounded)
+	if err == nil {
+		jobs = len(found.Jobs)
+	}
+	return found, err
 }
 
 // LeaderResign implements riverdriver.Executor. Whoever lost the lease does not insist: the leader's term ends by itself.

@@ -34,14 +34,21 @@ const tries = 4
 
 // The queues. Each has workers of its own, so that a long recording never holds up a screenshot.
 const (
+	// suspects are jobs whose worker died, of any kind. A process does one of them at a time: if one kills its worker, the
+	// others are not at it, and lose no further try.
+	suspects      = "suspects"
 	transcription = "transcription"
 	ocr           = "ocr"
 	extraction    = "extraction"
 )
 
+// queues lists them, the most urgent first. Suspects have waited for a lease already, and take one place only.
+var queues = []string{suspects, transcription, ocr, extraction}
+
 // Options says how to work.
 type Options struct {
-	// Workers is how many jobs of each queue run here at a time. With none, this process enqueues and administers only.
+	// Workers is how many jobs of each queue run here at a time, of suspects one; of all queues together one more than that.
+	// When more want to, those go first whose queue is more urgent. With none, this process enqueues and administers only.
 	Workers int
 	// Process does a job. An error is worth another try, unless the job says that it was the last.
 	Process func(ctx context.Context, job commands.FileJob) error
@@ -118,12 +125,13 @@ type readFile struct {
 // Kind implements river.JobArgs. The name is stored.
 func (readFile) Kind() string { return "read_file" }
 
-// Enqueue implements commands.FileJobs. The same upload and run are one job until it has ended.
+// Enqueue implements commands.FileJobs. The job is written beside the transaction that moves the reaction's checkpoint, and
+// not in it: the reaction may repeat, so a job is enqueued at least once. The same upload and run are one job until it has
+// ended, which makes a repetition harmless; what asks for it even later finds the stages made.
 func (j *Jobs) Enqueue(ctx context.Context, job commands.FileJob, category file.Category, run int) error {
-	queue, priority := queueOf(category)
 	args := readFile{Org: job.Org.UUID, File: job.File.UUID, Run: run, Correlation: job.Correlation, Causation: job.Causation}
 	_, err := j.client.Insert(ctx, args, &river.InsertOpts{
-		Queue: queue, Priority: priority, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinished},
+		Queue: queueOf(category), UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinished},
 	})
 	if err != nil {
 		return fmt.Errorf("enqueue file %s: %w", job.File, err)
@@ -135,16 +143,16 @@ var unfinished = []rivertype.JobState{
 	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
 }
 
-// queueOf answers who reads a category, and how urgent that is: 1 is most.
-func queueOf(c file.Category) (queue string, priority int) {
+// queueOf answers who reads a category.
+func queueOf(c file.Category) string {
 	switch c {
 	case file.Audio, file.Video:
-		return transcription, 1
+		return transcription
 	case file.Image:
-		return ocr, 2
+		return ocr
 	case file.Document, file.Spreadsheet, file.Presentation, file.Archive, file.Text, file.Code, file.Other:
 	}
-	return extraction, 3
+	return extraction
 }
 
 // fileJob is the job as those who do it know it.

@@ -100,11 +100,8 @@ func TestEachCategoryHasItsQueue(t *testing.T) {
 	for _, c := range file.Categories {
 		require.NoError(t, j.Enqueue(t.Context(), newJob(), c, 1))
 	}
-	depth, err := j.Depth(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, map[jobs.Heap]int{{"transcription", "available"}: 2, {"ocr", "available"}: 1, {"extraction", "available"}: 7}, depth)
-	require.Equal(t, []string{"transcription", "ocr", "extraction"},
-		rows[string](t, pool, `SELECT queue FROM jobs.river_job GROUP BY queue, priority ORDER BY priority`))
+	require.Equal(t, []string{"extraction 7", "ocr 1", "transcription 2"},
+		rows[string](t, pool, `SELECT queue || ' ' || count(*) FROM jobs.river_job GROUP BY queue ORDER BY queue`))
 }
 
 func TestALongRecordingHoldsNobodyUp(t *testing.T) {
@@ -113,17 +110,57 @@ func TestALongRecordingHoldsNobodyUp(t *testing.T) {
 	desk := newDesk(t)
 	j := open(t, pool, desk.options())
 	run(t, j)
-	recording, second, screenshot, report := newJob(), newJob(), newJob(), newJob()
+	recording, second, screenshot := newJob(), newJob(), newJob()
 	require.NoError(t, j.Enqueue(t.Context(), recording, file.Video, 1))
 	first := desk.next()
 	require.Equal(t, recording.File, first.File)
 	require.NoError(t, j.Enqueue(t.Context(), second, file.Audio, 1))
 	require.NoError(t, j.Enqueue(t.Context(), screenshot, file.Image, 1))
-	require.NoError(t, j.Enqueue(t.Context(), report, file.Document, 1))
-	a, b := desk.next(), desk.next()
-	require.ElementsMatch(t, []domain.FileID{screenshot.File, report.File}, []domain.FileID{a.File, b.File})
+	require.Equal(t, screenshot.File, desk.next().File)
 	first.end <- nil
 	require.Equal(t, second.File, desk.next().File)
+}
+
+func TestAProcessDoesOneJobMoreThanAQueueHasWorkers(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	busy, free := newDesk(t), newDesk(t)
+	j := open(t, pool, busy.options())
+	run(t, j)
+	report, recording, screenshot := newJob(), newJob(), newJob()
+	require.NoError(t, j.Enqueue(t.Context(), report, file.Document, 1))
+	require.NoError(t, j.Enqueue(t.Context(), recording, file.Audio, 1))
+	begun := busy.next()
+	busy.next()
+	enqueue(t, j, screenshot)
+	stop := run(t, open(t, pool, free.options()))
+	other := free.next()
+	require.Equal(t, screenshot.File, other.File, "it waits where others see it")
+	require.Equal(t, 1, only(t, j, screenshot.Org).Attempt)
+	require.Empty(t, busy.calls)
+	stop()
+	begun.end <- nil
+	require.Equal(t, screenshot.File, busy.next().File, "there is room again")
+}
+
+func TestAJobThatCannotBeReadTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	desk := newDesk(t)
+	j := open(t, pool, desk.options())
+	for range 2 {
+		require.NoError(t, j.Enqueue(t.Context(), newJob(), file.Document, 1))
+	}
+	execute(t, pool, `UPDATE jobs.river_job SET args = args || '{"run": "one"}'`)
+	run(t, j)
+	require.Eventually(t, func() bool {
+		return len(rows[string](t, pool, `SELECT queue FROM jobs.river_job WHERE attempt > 0 AND state <> 'running'`)) == 2
+	}, patience, 5*time.Millisecond)
+	enqueue(t, j, newJob())
+	desk.next()
+	recording := newJob()
+	require.NoError(t, j.Enqueue(t.Context(), recording, file.Audio, 1))
+	require.Equal(t, recording.File, desk.next().File)
 }
 
 func TestAJobBeginsAtOnceAndAHealthyRunIsSilent(t *testing.T) {
@@ -182,7 +219,9 @@ func TestADatabaseThatIsNotPreparedIsAnError(t *testing.T) {
 	require.ErrorContains(t, j.Enqueue(ctx, job, file.Image, 1), "enqueue file")
 	_, err := j.List(ctx, job.Org, commands.JobsQuery{})
 	require.ErrorContains(t, err, "list jobs")
-	_, err = j.Depth(ctx)
+	_, err = j.Waiting(ctx)
+	require.ErrorContains(t, err, "count jobs")
+	_, err = j.Parked(ctx)
 	require.ErrorContains(t, err, "count jobs")
 	require.ErrorContains(t, j.Retry(ctx, job.Org, 1), "change job 1")
 }

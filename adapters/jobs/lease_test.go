@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,8 +29,10 @@ import (
 const (
 	// helperDatabase makes the test binary a program that works on this database.
 	helperDatabase = "TICKETD_TEST_JOBS_DATABASE"
-	// helperDies has it kill itself with the first job.
-	helperDies = "TICKETD_TEST_JOBS_DIES"
+	// helperPoison is the file that kills it. It does the others.
+	helperPoison = "TICKETD_TEST_JOBS_POISON"
+	// helperCompany is how many others it is at when it dies.
+	helperCompany = "TICKETD_TEST_JOBS_COMPANY"
 	// shortLease is that of tests in which workers die.
 	shortLease = 2 * time.Second
 )
@@ -45,13 +48,22 @@ func helper(ctx context.Context, database string) int {
 		fmt.Println(err)
 		return 1
 	}
+	var company sync.WaitGroup
+	others, _ := strconv.Atoi(os.Getenv(helperCompany))
+	company.Add(others)
 	j, err := jobs.New(pool, jobs.Options{
-		Workers: 1, Lease: shortLease, Log: slog.New(slog.DiscardHandler),
+		Workers: 1 + others, Lease: shortLease, Log: slog.New(slog.DiscardHandler),
 		Process: func(ctx context.Context, job commands.FileJob) error {
-			if os.Getenv(helperDies) != "" {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			}
 			fmt.Println("took", job.File)
+			switch poison := os.Getenv(helperPoison); {
+			case poison == job.File.String():
+				company.Wait()
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			case others > 0:
+				company.Done()
+			case poison != "":
+				return nil
+			}
 			<-ctx.Done()
 			return ctx.Err()
 		},
@@ -107,22 +119,62 @@ func TestAJobIsTakenOverWithinTheLeaseOfAKilledWorker(t *testing.T) {
 	require.Len(t, rows[string](t, pool, `SELECT id FROM jobs.workers`), 1)
 }
 
+func TestJobsThatAreTakenOverAreDoneOneAtATime(t *testing.T) {
+	t.Parallel()
+	pool := migrated(t)
+	desk := newDesk(t)
+	o := desk.options()
+	o.Workers, o.Lease = 3, shortLease
+	j := open(t, pool, o)
+	for _, category := range []file.Category{file.Image, file.Image, file.Audio} {
+		require.NoError(t, j.Enqueue(t.Context(), newJob(), category, 1))
+	}
+	execute(t, pool, `UPDATE jobs.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead}'`)
+	run(t, j)
+	for left := 2; left >= 0; left-- {
+		suspect, fresh := desk.next(), newJob()
+		require.NoError(t, j.Enqueue(t.Context(), fresh, file.Image, 1))
+		unsuspected := desk.next()
+		require.Equal(t, fresh.File, unsuspected.File, "there is room beside it")
+		require.Len(t, rows[string](t, pool, `SELECT queue FROM jobs.river_job WHERE state = 'available' AND attempt = 1 AND queue = 'suspects'`), left,
+			"the others have not begun another try")
+		unsuspected.end <- nil
+		suspect.end <- nil
+	}
+}
+
 func TestAJobThatKillsItsWorkersIsGivenUpUntried(t *testing.T) {
 	t.Parallel()
 	pool := migrated(t)
 	desk, log := newDesk(t), &logbook{}
 	o := desk.options()
 	o.Lease, o.Log = shortLease, log.logger()
+	job, innocent := newJob(), []commands.FileJob{newJob(), newJob()}
+	o.Process = func(ctx context.Context, asked commands.FileJob) error {
+		if asked.File != job.File {
+			return nil
+		}
+		return desk.process(ctx, asked)
+	}
 	j := open(t, pool, o)
-	job := newJob()
 	enqueue(t, j, job)
-	for try := 1; try <= 4; try++ {
-		cmd, _ := program(t, pool, helperDies+"=1")
+	for _, other := range innocent {
+		enqueue(t, j, other)
+	}
+	for try, company := range []int{2, 0, 0, 0} {
+		cmd, _ := program(t, pool, helperPoison+"="+job.File.String(), helperCompany+"="+strconv.Itoa(company))
 		require.ErrorContains(t, cmd.Wait(), "killed")
-		require.Equal(t, try, only(t, j, job.Org).Attempt)
+		require.Equal(t, try+1, only(t, j, job.Org).Attempt)
+		if try < 2 { // the second time, it was alone
+			require.Equal(t, 1, only(t, j, innocent[0].Org).Attempt)
+			require.Equal(t, 1, only(t, j, innocent[1].Org).Attempt)
+		}
 		execute(t, pool, `UPDATE jobs.workers SET seen_at = '-infinity'`) // the lease is over
 	}
 	run(t, j)
+	for _, other := range innocent {
+		awaitState(t, j, other.Org, "completed")
+	}
 	want := job
 	want.Last = true
 	require.Equal(t, want, desk.given())
@@ -156,7 +208,7 @@ func TestALivingWorkerIsNotRobbed(t *testing.T) {
 	select {
 	case <-other.calls:
 		require.FailNow(t, "it was robbed")
-	case <-time.After(shortLease * 3 / 2):
+	case <-time.After(shortLease):
 	}
 	require.NoError(t, c.ctx.Err())
 	c.end <- nil
@@ -171,9 +223,9 @@ func TestALateSignOfLifeLosesNothing(t *testing.T) {
 	j := open(t, pool, o)
 	job := newJob()
 	enqueue(t, j, job)
-	execute(t, pool, `INSERT INTO jobs.workers VALUES ('late', now()), ('dead', now() - interval '5 s')`)
+	execute(t, pool, `INSERT INTO jobs.workers VALUES ('late', now()), ('dead', now() - interval '4 s')`)
 	execute(t, pool, `UPDATE jobs.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{dead,late}'`)
-	o.Lease = 6 * time.Second
+	o.Lease = 4 * time.Second
 	run(t, open(t, pool, o))
 	require.Eventually(t, func() bool { return len(rows[string](t, pool, `SELECT id FROM jobs.workers WHERE id = 'dead'`)) == 0 }, patience, time.Millisecond)
 	require.Equal(t, "running", only(t, j, job.Org).State)
@@ -280,9 +332,10 @@ func TestAWorkerThatCannotGiveASignOfLifeStopsBeforeItsJobsAreTaken(t *testing.T
 	require.Eventually(t, func() bool { return len(rows[string](t, pool, `SELECT id FROM jobs.workers`)) == 2 }, patience, 5*time.Millisecond)
 	require.Contains(t, log.String(), "no jobs are done until the database answers")
 
-	pictures := newJob()
-	enqueue(t, j, pictures) // the near one is busy
-	require.Equal(t, pictures.File, far.next().File, "it works again")
+	for range 2 { // one for each
+		enqueue(t, j, newJob())
+	}
+	far.next() // it works again
 	require.NoError(t, taken.ctx.Err())
 	require.Equal(t, "running", only(t, j, job.Org).State, "what the lost worker still had to say was not heard")
 	taken.end <- nil

@@ -35,9 +35,13 @@ func TestWhoeverLostAJobIsNotHeard(t *testing.T) {
 		MetadataDoMerge: make([]bool, 3), MetadataUpdates: make([][]byte, 3), Schema: schema,
 		State: slices.Repeat([]rivertype.JobState{rivertype.JobStateAvailable}, 3), ScheduledAt: make([]*time.Time, 3),
 	}
-	ours := fence{riverpgxv5.New(pool), &lease{name: "we"}}.GetExecutor()
+	ours := fence{riverpgxv5.New(pool), &lease{name: "we"}, &gate{free: 1}}.GetExecutor()
 	_, err := ours.JobSetStateIfRunningMany(t.Context(), ended)
 	require.ErrorContains(t, err, "look whose jobs they are")
+	for range 2 { // the place is not lost
+		_, err = ours.JobGetAvailable(t.Context(), &riverdriver.JobGetAvailableParams{MaxToLock: 1, Queue: ocr, Schema: schema})
+		require.Error(t, err)
+	}
 
 	require.NoError(t, Migrate(t.Context(), pool))
 	for _, workers := range []string{"{they,we}", "{we,they}", "{they}"} {
@@ -63,7 +67,7 @@ func TestWhoeverLostAJobIsNotHeard(t *testing.T) {
 
 	lost := &lease{name: "we"}
 	lost.lost.Store(true)
-	theirs := fence{riverpgxv5.New(pool), lost}.GetExecutor()
+	theirs := fence{riverpgxv5.New(pool), lost, &gate{}}.GetExecutor()
 	_, err = theirs.JobSetStateIfRunningMany(t.Context(), ended)
 	require.ErrorIs(t, err, context.Canceled, "River is not to try again")
 	resign := &riverdriver.LeaderResignParams{LeaderID: "we", LeadershipTopic: "leadership", Schema: schema}

@@ -38,11 +38,11 @@ func (j *Jobs) Run(ctx context.Context) error {
 // live works under one name until ctx ends, or until the lease is lost that the name stands for. Whoever lost it gets
 // another name: what the old one still has to say is not heard.
 func (j *Jobs) live(ctx context.Context) (lost bool, err error) {
-	l := newLease(j, uuid.NewString())
+	l, g := newLease(j, uuid.NewString()), &gate{free: j.options.Workers + 1}
 	if err := l.begin(ctx); err != nil {
 		return false, err
 	}
-	client, err := j.worker(l)
+	client, err := j.worker(l, g)
 	if err != nil {
 		return false, err
 	}
@@ -51,6 +51,7 @@ func (j *Jobs) live(ctx context.Context) (lost bool, err error) {
 		return false, fmt.Errorf("start to work on jobs: %w", err)
 	}
 	l.keep(ctx)
+	g.close()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.patience)
 	defer cancel()
 	stop := client.StopAndCancel(stopping)
@@ -65,15 +66,15 @@ func (j *Jobs) live(ctx context.Context) (lost bool, err error) {
 	return false, errors.Join(err, l.end(ending))
 }
 
-// worker makes the client of River that works under the lease.
-func (j *Jobs) worker(l *lease) (*river.Client[pgx.Tx], error) {
+// worker makes the client of River that works under the lease, and takes no more jobs than go through the gate.
+func (j *Jobs) worker(l *lease, g *gate) (*river.Client[pgx.Tx], error) {
 	config := j.config()
 	config.ID = l.name
 	config.Workers = river.NewWorkers()
-	river.AddWorker(config.Workers, &worker{options: j.options, held: l.held})
+	river.AddWorker(config.Workers, &worker{options: j.options, held: l.held, gate: g})
 	each := river.QueueConfig{MaxWorkers: j.options.Workers}
-	config.Queues = map[string]river.QueueConfig{transcription: each, ocr: each, extraction: each}
-	client, err := river.NewClient(fence{riverpgxv5.New(j.pool), l}, config)
+	config.Queues = map[string]river.QueueConfig{suspects: {MaxWorkers: 1}, transcription: each, ocr: each, extraction: each}
+	client, err := river.NewClient(fence{riverpgxv5.New(j.pool), l, g}, config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare to work on jobs: %w", err)
 	}

@@ -20,7 +20,7 @@ func TestAFailingJobIsTriedFourTimesAndParked(t *testing.T) {
 	t.Parallel()
 	desk, log := newDesk(t), &logbook{}
 	o := desk.options()
-	o.RetryAfter, o.Lease, o.Log = 100*time.Millisecond, 3*time.Second, log.logger()
+	o.RetryAfter, o.Lease, o.Log = 100*time.Millisecond, 2*time.Second, log.logger()
 	j := open(t, migrated(t), o)
 	run(t, j)
 	job := newJob()
@@ -73,7 +73,7 @@ func TestWhatIsKeptOfAnErrorHoldsNoWords(t *testing.T) {
 	}
 	desk, log := newDesk(t), &logbook{}
 	o := desk.options()
-	o.Workers, o.Lease, o.Log = len(endings), 3*time.Second, log.logger()
+	o.Workers, o.Lease, o.Log = len(endings), 2*time.Second, log.logger()
 	o.Process = func(_ context.Context, job commands.FileJob) error { return endings[job.Correlation]() }
 	j := open(t, migrated(t), o)
 	run(t, j)
@@ -95,7 +95,7 @@ func TestAJobIsNotParkedBeforeItsFileSaysSo(t *testing.T) {
 	t.Parallel()
 	desk := newDesk(t)
 	o := desk.options()
-	o.Lease = 3 * time.Second
+	o.Lease = 2 * time.Second
 	var asked atomic.Int32
 	o.Process = func(context.Context, commands.FileJob) error { return errors.New("no") }
 	o.GiveUp = func(ctx context.Context, job commands.FileJob) error {
@@ -167,7 +167,7 @@ func TestAJobThatIsGivenUpWhenItsWorkerStopsIsPutBack(t *testing.T) {
 	t.Parallel()
 	desk := newDesk(t)
 	o := desk.options()
-	o.Lease = 3 * time.Second
+	o.Lease = 2 * time.Second
 	began := make(chan struct{})
 	o.Process = func(context.Context, commands.FileJob) error { return errors.New("no") }
 	o.GiveUp = func(ctx context.Context, _ commands.FileJob) error {

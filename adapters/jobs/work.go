@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"ticketd/commands"
 )
@@ -16,6 +17,7 @@ type worker struct {
 	river.WorkerDefaults[readFile]
 	options Options
 	held    *held
+	gate    *gate
 }
 
 const errAbandoned = plainError("its worker died in the middle of every try")
@@ -38,6 +40,14 @@ func (w *worker) Work(ctx context.Context, job *river.Job[readFile]) error {
 		return wordless(err)
 	}
 	return w.park(ctx, job.ID, asked, err)
+}
+
+// Middleware implements river.Worker. A job's place is free when it has ended, even if it could not be read.
+func (w *worker) Middleware(*rivertype.JobRow) []rivertype.WorkerMiddleware {
+	return []rivertype.WorkerMiddleware{river.WorkerMiddlewareFunc(func(ctx context.Context, _ *rivertype.JobRow, work func(context.Context) error) error {
+		defer w.gate.leave()
+		return work(ctx)
+	})}
 }
 
 // process does the job. A panic is an error like others: River would keep what it says.

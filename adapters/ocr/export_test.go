@@ -5,3 +5,15 @@ func (r *Reader) WithPrograms(tesseract, ffmpeg, ffprobe string) *Reader {
 	r.programs = programs{tesseract: tesseract, ffmpeg: ffmpeg, ffprobe: ffprobe}
 	return r
 }
+
+// WithAreas makes the reader show the engine fewer pixels, of a whole picture and at once.
+func (r *Reader) WithAreas(most, band int) *Reader {
+	r.most, r.band = most, band
+	return r
+}
+
+// WithFrames makes the reader read fewer frames of a recording.
+func (r *Reader) WithFrames(most int) *Reader {
+	r.frames = most
+	return r
+}

@@ -14,6 +14,7 @@ import (
 
 	"ticketd/domain/file"
 	"ticketd/internal/child"
+	"ticketd/internal/media"
 )
 
 const (
@@ -37,11 +38,10 @@ type video struct {
 func (r *Reader) probe(ctx context.Context, path string) (video, error) {
 	out, err := child.Output(ctx, child.Command{
 		Name: r.programs.ffprobe,
-		Args: []string{
-			"-v", "error", "-protocol_whitelist", "file,pipe",
+		Args: media.Careful(
 			"-select_streams", "V:0", // capital: no cover of an album
-			"-show_entries", "stream=width,height:stream_side_data=rotation:format=duration", "-of", "json", "file:" + path,
-		},
+			"-show_entries", "stream=width,height:stream_side_data=rotation:format=duration", "-of", "json", "file:"+path,
+		),
 		Limits: child.Limits{Time: r.limit, CPU: r.limit, Memory: decoderMemory},
 	}, answerMost)
 	if exit, ok := errors.AsType[*child.ExitError](err); ok && exit.State == "exit status 1" {
@@ -125,10 +125,10 @@ func (r *Reader) frame(ctx context.Context, path string, at float64) (*image.Gra
 
 // fromFile are the arguments to decode the picture of a recording, and nothing it points at.
 func fromFile(path string, at float64) []string {
-	return []string{
-		"-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1", "-protocol_whitelist", "file,pipe",
-		"-ss", strconv.FormatFloat(at, 'f', 3, 64), "-i", "file:" + path, "-map", "0:V:0", "-an", "-sn", "-dn",
-	}
+	return media.Careful(
+		"-nostdin", "-threads", "1", "-filter_threads", "1",
+		"-ss", strconv.FormatFloat(at, 'f', 3, 64), "-i", "file:"+path, "-map", "0:V:0", "-an", "-sn", "-dn",
+	)
 }
 
 // grey reads the format that costs nothing to write: the size in letters, then the pixels.

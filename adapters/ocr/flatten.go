@@ -12,6 +12,10 @@ const (
 // flattened draws everything dark on white, by how much it differs from the colour behind it: white words on a
 // blue button become like the rest of the page. What is behind a letter is the nearest flat colour in its row. It
 // answers as well which share of the picture is flat; rows without any stay as they are.
+//
+// The race detector is spared its loop over all pixels, which takes it ten times as long: nobody else has them.
+//
+//go:norace
 func flattened(src *image.Gray) (paper *image.Gray, share float64) {
 	width, height := src.Rect.Dx(), src.Rect.Dy()
 	dst := image.NewGray(src.Rect)
@@ -49,6 +53,10 @@ func flattened(src *image.Gray) (paper *image.Gray, share float64) {
 }
 
 // flatOf marks the pixels that lie in a square of one colour.
+//
+// The race detector is spared its loop over all pixels, which takes it ten times as long: nobody else has them.
+//
+//go:norace
 func flatOf(src *image.Gray) []bool {
 	width, height := src.Rect.Dx(), src.Rect.Dy()
 	flat := make([]bool, width*height)

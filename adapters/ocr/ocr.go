@@ -29,7 +29,7 @@ import (
 // Options are what a Reader may be told; the zero value will do.
 type Options struct {
 	Languages []string      // the engine's language packs, "eng" without any
-	PassLimit time.Duration // how long the engine may look at one picture once; two minutes when 0
+	PassLimit time.Duration // how long the engine may look at one picture once; five minutes when 0
 }
 
 // Reader makes the stage ocr of pictures and recordings. Many may be read at the same time.
@@ -38,6 +38,9 @@ type Reader struct {
 	limit     time.Duration
 	programs  programs
 	decoding  *semaphore.Weighted
+	most      int // mostArea,
+	band      int // bandArea, and
+	frames    int // mostFrames, but in tests
 
 	mu      sync.Mutex
 	version string // of the engine, once it has told
@@ -54,12 +57,13 @@ func New(o Options) *Reader {
 		languages: o.Languages, limit: o.PassLimit,
 		programs: programs{tesseract: "tesseract", ffmpeg: "ffmpeg", ffprobe: "ffprobe"},
 		decoding: semaphore.NewWeighted(mostPixels),
+		most:     mostArea, band: bandArea, frames: mostFrames,
 	}
 	if len(r.languages) == 0 {
 		r.languages = []string{"eng"}
 	}
 	if r.limit == 0 {
-		r.limit = 2 * time.Minute
+		r.limit = 5 * time.Minute
 	}
 	return r
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// mostArea is how many pixels the engine is shown: 16 megapixels take it 200 MB and, full of text, half a minute.
+	// mostArea is how many pixels of a picture the engine is shown, in bands: full of print they take it a minute and a half.
 	mostArea = 16_000_000
 	// usualArea is what the first pass is shown of a picture of unknown print, between its own size and twice that: small
 	// pictures have small letters, and those of large screens are large already.
@@ -46,7 +46,7 @@ func (r *Reader) picture(ctx context.Context, path, mimeType string, progress co
 		return file.Reading{}, err
 	}
 	reading.Width, reading.Height, reading.Notes = source.grey.Rect.Dx(), source.grey.Rect.Dy(), source.notes
-	if reading.Width*reading.Height > mostArea {
+	if reading.Width*reading.Height > r.most {
 		reading.Notes = append(reading.Notes, "The picture was made smaller before it was read; very small print may be missing.")
 	}
 	seen, err := r.see(ctx, source.grey, progress)
@@ -107,7 +107,7 @@ func (r *Reader) see(ctx context.Context, source *image.Gray, progress commands.
 	if min(source.Rect.Dx(), source.Rect.Dy()) < leastSide {
 		return page{}, nil
 	}
-	upright := prepared(source, 0)
+	upright := prepared(source, 0, r.most)
 	progress(10, "first pass")
 	seen, err := r.firstPass(ctx, upright)
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *Reader) see(ctx context.Context, source *image.Gray, progress commands.
 			return page{}, err
 		}
 		if quarters != 0 && certain >= surelyTurned {
-			turned := prepared(source, quarters)
+			turned := prepared(source, quarters, r.most)
 			again, err := r.firstPass(ctx, turned)
 			if err != nil {
 				return page{}, err
@@ -165,9 +165,19 @@ func (r *Reader) secondPass(ctx context.Context, l level, seen []piece) ([]piece
 
 // read shows the engine the level page at a scale, and answers what it read in units of the page.
 func (r *Reader) read(ctx context.Context, l level, of *image.Gray, scale float64, method string) ([]piece, error) {
-	found, err := r.pass(ctx, l.drawn(of, scale), method)
-	if err != nil {
-		return nil, err
+	var found []word
+	lines := 0
+	for _, b := range bands(l.drawn(of, scale), r.band) {
+		words, err := r.pass(ctx, b.Gray, method)
+		if err != nil {
+			return nil, err
+		}
+		before := lines
+		for _, w := range words {
+			w.box, w.line = w.box.Add(image.Pt(0, b.top)), before+w.line
+			lines = max(lines, w.line+1)
+			found = append(found, w)
+		}
 	}
 	unit := func(v int) int { return int(math.Round(float64(v) / scale * units)) }
 	for i, w := range found {

@@ -12,13 +12,14 @@ type level struct {
 	size        image.Point // of the level page, in pixels of grey
 	toGrey      affine      // from the level page to grey
 	toSource    affine      // from the level page to the picture it was made of
+	most        int         // pixels it is drawn with
 }
 
-// prepared makes a picture ready to be read, after so many quarter turns clockwise.
-func prepared(source *image.Gray, quarters int) level {
+// prepared makes a picture ready to be read in so many pixels at most, after so many quarter turns clockwise.
+func prepared(source *image.Gray, quarters, most int) level {
 	how := clockwise[quarters]
 	toSource := how.toSource(source.Rect.Size())
-	grey, shrink := fitted(oriented(source, how))
+	grey, shrink := fitted(oriented(source, how), most)
 	if dark(grey) {
 		grey = negated(grey)
 	}
@@ -31,17 +32,17 @@ func prepared(source *image.Gray, quarters int) level {
 	return level{
 		grey: grey, paper: paper, flat: share >= mostlyFlat,
 		size:   image.Pt(int(math.Round(width)), int(math.Round(height))),
-		toGrey: toGrey, toSource: toSource.after(shrink).after(toGrey),
+		toGrey: toGrey, toSource: toSource.after(shrink).after(toGrey), most: most,
 	}
 }
 
-// fitted makes a picture smaller that has more pixels than the engine is shown, and answers the way back.
-func fitted(src *image.Gray) (*image.Gray, affine) {
+// fitted makes a picture smaller that has more pixels than that, and answers the way back.
+func fitted(src *image.Gray, most int) (*image.Gray, affine) {
 	area := src.Rect.Dx() * src.Rect.Dy()
-	if area <= mostArea {
+	if area <= most {
 		return src, affine{1, 0, 0, 0, 1, 0}
 	}
-	scale := math.Sqrt(float64(area) / mostArea)
+	scale := math.Sqrt(float64(area) / float64(most))
 	back := affine{scale, 0, 0, 0, scale, 0}
 	return resampled(src, back, max(1, int(float64(src.Rect.Dx())/scale)), max(1, int(float64(src.Rect.Dy())/scale))), back
 }
@@ -64,7 +65,7 @@ func (l level) firstScale() float64 {
 
 // possible answers the scale, or the largest that the engine can take.
 func (l level) possible(scale float64) float64 {
-	return min(scale, math.Sqrt(mostArea/float64(l.size.X*l.size.Y)), engineSide/float64(max(l.size.X, l.size.Y)))
+	return min(scale, math.Sqrt(float64(l.most)/float64(l.size.X*l.size.Y)), engineSide/float64(max(l.size.X, l.size.Y)))
 }
 
 // drawn draws the level page at a scale.

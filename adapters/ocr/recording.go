@@ -41,11 +41,11 @@ func (r *Reader) recording(ctx context.Context, path string, progress commands.R
 	if err != nil {
 		return file.Reading{}, err
 	}
-	times, all := keyFrames(samples)
+	times, all := keyFrames(samples, r.frames)
 	if !all {
 		reading.Notes = append(reading.Notes, fmt.Sprintf("The recording changes often; %d frames of it were read.", len(times)))
 	}
-	read, err := r.frames(ctx, path, video, times, progress)
+	read, err := r.readFrames(ctx, path, video, times, progress)
 	if err != nil {
 		return file.Reading{}, err
 	}
@@ -59,7 +59,7 @@ func (r *Reader) recording(ctx context.Context, path string, progress commands.R
 
 // keyFrames chooses the seconds whose frames are read: the beginning, each change, and how long scenes end. Of too
 // many it takes the greatest change in each part of the recording, and reports that it did not take all.
-func keyFrames(samples []sample) (times []float64, all bool) {
+func keyFrames(samples []sample, most int) (times []float64, all bool) {
 	if len(samples) == 0 {
 		return []float64{0}, true
 	}
@@ -69,9 +69,9 @@ func keyFrames(samples []sample) (times []float64, all bool) {
 			starts = append(starts, s)
 		}
 	}
-	all = len(starts) <= mostFrames
+	all = len(starts) <= most
 	if !all {
-		starts = spread(starts, samples[len(samples)-1].at)
+		starts = spread(starts, samples[len(samples)-1].at, most)
 	}
 	for _, s := range starts {
 		times = append(times, s.at)
@@ -81,7 +81,7 @@ func keyFrames(samples []sample) (times []float64, all bool) {
 		if i+1 < len(starts) {
 			end = starts[i+1].at - secondsApart
 		}
-		if end-s.at >= longScene && len(times) < mostFrames {
+		if end-s.at >= longScene && len(times) < most {
 			times = append(times, end)
 		}
 	}
@@ -90,10 +90,10 @@ func keyFrames(samples []sample) (times []float64, all bool) {
 }
 
 // spread takes the beginning and, of each of the equal parts of the rest, what changes most.
-func spread(starts []sample, end float64) []sample {
+func spread(starts []sample, end float64, most int) []sample {
 	best := make(map[int]sample)
 	for _, s := range starts[1:] {
-		part := min(mostFrames-2, int(s.at/end*(mostFrames-1)))
+		part := min(most-2, int(s.at/end*float64(most-1)))
 		if s.change > best[part].change {
 			best[part] = s
 		}
@@ -114,8 +114,8 @@ type seenFrames struct {
 	lines   lines
 }
 
-// frames reads the frames at the times.
-func (r *Reader) frames(ctx context.Context, path string, v video, times []float64, progress commands.ReadProgress) (seenFrames, error) {
+// readFrames reads the frames at the times.
+func (r *Reader) readFrames(ctx context.Context, path string, v video, times []float64, progress commands.ReadProgress) (seenFrames, error) {
 	var seen seenFrames
 	var before *image.Gray
 	for i, at := range times {

@@ -51,6 +51,10 @@ var catmullRom = func() (table [phases][4]int32) {
 
 // resampled draws a picture of the size, each of whose pixels stands at toSource in src; what lies outside of src repeats
 // its edge. x/image/draw does the same, for colours: its buffers of four floats a pixel would take a gigabyte here.
+//
+// The race detector is spared its loop over all pixels, which takes it ten times as long: nobody else has them.
+//
+//go:norace
 func resampled(src *image.Gray, toSource affine, width, height int) *image.Gray {
 	dst := image.NewGray(image.Rect(0, 0, width, height))
 	w, h := src.Rect.Dx(), src.Rect.Dy()

@@ -105,59 +105,47 @@ func (s *screen) text() string {
 // helpdesk is a page of a program with a form, a table and an error dialog.
 func helpdesk(tb testing.TB, th theme) *screen {
 	tb.Helper()
-	s := newScreen(tb, th, 1280, 800)
-	s.box(image.Rect(0, 0, 1280, 52), th.panel)
-	s.write(gobold.TTF, 18, th.ink, 24, 33, "Northwind Billing Console")
-	s.write(goregular.TTF, 15, th.faint, 880, 32, "Signed in as maria.lopez@northwind.example")
-	s.write(gobold.TTF, 24, th.ink, 24, 100, "Invoice export for March 2026")
-	for i, line := range []string{
-		"Exports started after 09:15 finish without a file. The progress bar reaches 100 percent and",
-		"then the page shows an empty table. We tried Chrome 126 and Firefox 127 on two machines.",
-		"Customers with more than 5,000 invoices are affected; smaller accounts still work fine.",
-	} {
-		s.write(goregular.TTF, 16, th.ink, 24, 140+26*i, line)
-	}
-	s.button(24, 216, 140, "Retry export", true)
-	s.button(180, 216, 150, "Download log", false)
-	s.button(346, 216, 160, "Contact support", false)
+	s := newScreen(tb, th, 760, 544)
+	s.box(image.Rect(0, 0, 760, 44), th.panel)
+	s.write(gobold.TTF, 18, th.ink, 24, 29, "Northwind Billing Console")
+	s.write(goregular.TTF, 15, th.faint, 530, 28, "Signed in as Maria Lopez")
+	s.write(gobold.TTF, 24, th.ink, 24, 84, "Invoice export for March 2026")
+	s.write(goregular.TTF, 16, th.ink, 24, 116, "Exports started after 09:15 finish without a file. The progress bar reaches 100")
+	s.write(goregular.TTF, 16, th.ink, 24, 142, "percent; accounts with more than 5,000 invoices are affected.")
+	s.button(24, 158, 140, "Retry export", true)
+	s.button(180, 158, 150, "Download log", false)
+	s.button(346, 158, 160, "Contact support", false)
 
-	for i, row := range [][5]string{
-		{"Invoice", "Customer", "Amount", "Status", "Last change"},
-		{"INV-20417", "Contoso Shipping Ltd", "$1,284.50", "Paid", "2026-03-02 10:44"},
-		{"INV-20418", "Fabrikam Robotics", "$98.00", "Overdue", "2026-03-04 16:20"},
-		{"INV-20419", "Adventure Works", "$15,730.25", "Pending", "2026-03-05 08:05"},
-		{"INV-20420", "Wide World Importers", "$642.10", "Failed", "2026-03-07 13:37"},
+	for i, row := range [][4]string{
+		{"Invoice", "Customer", "Amount", "Last change"},
+		{"INV-20417", "Contoso Shipping Ltd", "$1,284.50", "2026-03-02 10:44"},
+		{"INV-20420", "Wide World Importers", "$642.10", "2026-03-07 13:37"},
 	} {
-		y := 280 + 36*i
+		y := 210 + 36*i
 		ttf, fill := goregular.TTF, th.page
 		if i == 0 {
 			ttf, fill = gobold.TTF, th.panel
 		}
-		s.frame(image.Rect(24, y, 1256, y+37), fill, th.border)
-		for j, x := range []int{40, 240, 560, 760, 960} {
+		s.frame(image.Rect(24, y, 736, y+37), fill, th.border)
+		for j, x := range []int{40, 190, 410, 550} {
 			s.write(ttf, 15, th.ink, x, y+24, row[j])
 		}
 	}
 
-	s.box(image.Rect(206, 500, 1086, 752), th.faint)
-	s.frame(image.Rect(200, 494, 1080, 746), th.panel, th.border)
-	s.box(image.Rect(200, 494, 1080, 534), rgb(0xb62324))
-	s.write(gobold.TTF, 17, rgb(0xffffff), 220, 520, "Export failed: connection reset by peer")
-	s.write(goregular.TTF, 16, th.ink, 220, 566, "The report service did not answer within 30 seconds.")
-	s.write(goregular.TTF, 16, th.ink, 220, 592, "Error code: EXP-5032   Request ID: 7f3c9a14-22be")
-	for i, line := range []string{
-		"at ReportClient.fetch (report-client.js:214:17)",
-		"at async ExportJob.run (export-job.js:88:5)",
-		"caused by: timeout of 30000ms exceeded",
-	} {
-		s.write(gomono.TTF, 15, th.faint, 220, 624+22*i, line)
-	}
-	s.button(800, 696, 110, "Dismiss", false)
-	s.button(930, 696, 130, "Try again", true)
-	s.write(goregular.TTF, 15, th.faint, 24, 784, "Version 4.12.3 (build 8841)")
-	s.write(goregular.TTF, 15, th.faint, 1010, 784, "Connected to eu-west-1")
+	s.box(image.Rect(106, 346, 666, 516), th.faint)
+	s.frame(image.Rect(100, 340, 660, 510), th.panel, th.border)
+	s.box(image.Rect(100, 340, 660, 376), rgb(0xb62324))
+	s.write(gobold.TTF, 17, rgb(0xffffff), 120, 364, "Export failed: connection reset by peer")
+	s.write(goregular.TTF, 16, th.ink, 120, 404, "Error code: EXP-5032   Request ID: 7f3c9a14-22be")
+	s.write(gomono.TTF, 15, th.faint, 120, 432, "at async ExportJob.run (export-job.js:88:5)")
+	s.button(380, 462, 110, "Dismiss", false)
+	s.button(510, 462, 130, "Try again", true)
+	s.write(goregular.TTF, 15, th.faint, 24, 536, "Version 4.12.3 (build 8841)")
 	return s
 }
+
+// spoken are words that no engine takes for each other.
+var spoken = strings.Fields("alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor whiskey zulu")
 
 // halved is a picture at half its size, as chat programs make it.
 func halved(src image.Image) *image.RGBA {
@@ -198,7 +186,7 @@ func saved(tb testing.TB, img image.Image) string {
 	path := filepath.Join(tb.TempDir(), "picture.png")
 	out, err := os.Create(path)
 	require.NoError(tb, err)
-	require.NoError(tb, (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(out, img))
+	require.NoError(tb, (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(out, img))
 	require.NoError(tb, out.Close())
 	return path
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// engineMemory is address space; a pass over 16 megapixels of text was seen to hold 200 MB.
+	// engineMemory is address space; a page of 16 megapixels of text was seen to hold 200 MB.
 	engineMemory = 2 << 30
 	// answerMost is far more than the engine writes about a page of the smallest print.
 	answerMost = 32 << 20

@@ -54,41 +54,43 @@ func (b Blobs) Claim(ctx context.Context, org domain.OrgID, key string, size int
 	return nil
 }
 
-// Used answers how many bytes the organization keeps.
-func (b Blobs) Used(ctx context.Context, org domain.OrgID) (bytes int64, err error) {
-	err = b.Pool.QueryRow(ctx, `SELECT coalesce(sum(size), 0) FROM blobs WHERE org_id = $1`, [16]byte(org.UUID)).Scan(&bytes)
-	if err != nil {
-		return 0, fmt.Errorf("add up bytes: %w", err)
-	}
-	return bytes, nil
-}
-
 const selectUnnamed = `
-SELECT b.org_id, b.key FROM blobs b WHERE b.claimed_at < now() - $1::interval
-	AND NOT EXISTS (SELECT FROM files f WHERE f.org_id = b.org_id AND f.blob = b.key AND NOT f.deleted) LIMIT 1 FOR UPDATE SKIP LOCKED`
+SELECT b.org_id, b.key FROM blobs b WHERE b.claimed_at < now() - $1::interval AND (b.org_id, b.key) > ($2, $3) AND ` + filesAreWhole + `
+	AND NOT EXISTS (SELECT FROM files f WHERE f.org_id = b.org_id AND f.blob = b.key AND NOT f.deleted)
+ORDER BY b.org_id, b.key LIMIT 1 FOR UPDATE SKIP LOCKED`
+
+// removeTime is how long one key may take to be removed: whoever claims the same bytes waits for it.
+const removeTime = 30 * time.Second
 
 // Sweep removes, by remove, the bytes that were claimed longer ago than age and that no upload names, and says how many
-// keys it removed.
+// keys it removed. One that cannot be removed holds up no other.
 func (b Blobs) Sweep(ctx context.Context, age time.Duration, remove func(ctx context.Context, key string) error) (swept int, err error) {
+	var org [16]byte
+	var key string
+	var trouble []error
 	for {
+		var removed error
 		err := pgx.BeginFunc(ctx, b.Pool, func(tx pgx.Tx) error {
-			var org [16]byte
-			var key string
-			if err := tx.QueryRow(ctx, selectUnnamed, age).Scan(&org, &key); err != nil {
+			if err := tx.QueryRow(ctx, selectUnnamed, age, org, key).Scan(&org, &key); err != nil {
 				return err
 			}
-			if err := remove(ctx, key); err != nil {
-				return err
+			bounded, cancel := context.WithTimeout(ctx, removeTime)
+			defer cancel()
+			if removed = remove(bounded, key); removed != nil {
+				return nil
 			}
 			_, err := tx.Exec(ctx, `DELETE FROM blobs WHERE org_id = $1 AND key = $2`, org, key)
 			return err
 		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return swept, nil
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return swept, errors.Join(trouble...)
+		case err != nil:
+			return swept, errors.Join(append(trouble, fmt.Errorf("sweep bytes: %w", err))...)
+		case removed != nil:
+			trouble = append(trouble, fmt.Errorf("remove %s: %w", key, removed))
+		default:
+			swept++
 		}
-		if err != nil {
-			return swept, fmt.Errorf("sweep bytes: %w", err)
-		}
-		swept++
 	}
 }

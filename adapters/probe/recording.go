@@ -13,12 +13,10 @@ import (
 
 	"ticketd/domain/file"
 	"ticketd/internal/child"
+	"ticketd/internal/media"
 )
 
 const (
-	// containers are the kinds of recordings that are opened. Playlists are not among them: they name other files, which
-	// are not their owner's to read.
-	containers = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,h264,hevc,matroska,mov,mp3,mpeg,mpegts,mpegvideo,mxf,ogg,w64,wav,wv"
 	// answerMost is more than a recording can say of itself.
 	answerMost = 1 << 20
 )
@@ -73,8 +71,8 @@ func (r Reader) recording(ctx context.Context, path string) (file.Reading, error
 
 func (r Reader) describe(ctx context.Context, path string) (described, error) {
 	var d described
-	out, err := look(ctx, cmp.Or(r.FFprobe, "ffprobe"), "-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", containers,
-		"-of", "json", "-show_program_version", "-show_format", "-show_streams", "file:"+path)
+	out, err := look(ctx, cmp.Or(r.FFprobe, "ffprobe"), media.Careful(
+		"-of", "json", "-show_program_version", "-show_format", "-show_streams", "file:"+path)...)
 	if err != nil {
 		return d, err
 	}
@@ -103,8 +101,8 @@ func (d described) reading() file.Reading {
 
 // decode hears the first second and sees its first pictures: a container may be whole and hold nothing that can be played.
 func (r Reader) decode(ctx context.Context, path string) error {
-	out, err := look(ctx, cmp.Or(r.FFmpeg, "ffmpeg"), "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", containers,
-		"-threads", "1", "-t", "1", "-i", "file:"+path, "-map", "0:a:0?", "-map", "0:V:0?", "-frames:v", "5", "-f", "framecrc", "-")
+	out, err := look(ctx, cmp.Or(r.FFmpeg, "ffmpeg"), media.Careful(
+		"-nostdin", "-threads", "1", "-t", "1", "-i", "file:"+path, "-map", "0:a:0?", "-map", "0:V:0?", "-frames:v", "5", "-f", "framecrc", "-")...)
 	if err != nil {
 		return err
 	}
@@ -118,8 +116,8 @@ func (r Reader) decode(ctx context.Context, path string) error {
 
 // measure reads a recording through, for what a browser records does not say how long it is.
 func (r Reader) measure(ctx context.Context, path string) (float64, error) {
-	out, err := look(ctx, cmp.Or(r.FFmpeg, "ffmpeg"), "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", containers,
-		"-i", "file:"+path, "-map", "0:a:0?", "-map", "0:V:0?", "-c", "copy", "-f", "null", "-progress", "pipe:1", "-stats_period", "60", "-")
+	out, err := look(ctx, cmp.Or(r.FFmpeg, "ffmpeg"), media.Careful(
+		"-nostdin", "-i", "file:"+path, "-map", "0:a:0?", "-map", "0:V:0?", "-c", "copy", "-f", "null", "-progress", "pipe:1", "-stats_period", "60", "-")...)
 	if err != nil {
 		return 0, err
 	}

@@ -6,18 +6,20 @@ import (
 )
 
 const (
-	// longestPiece and largestPiece are what is still heard in one piece.
-	longestPiece = 10 * time.Minute
+	// largestPiece is the size of a recording that is still heard in one piece.
 	largestPiece = 50 << 20
-
-	// A piece is as long as pieceMost and pieceLeast say, give or take the reach of a cut.
-	pieceMost  = 5 * time.Minute
-	pieceLeast = 150 * time.Second
-
-	// reach is how far from its mark a cut may be, and pause is how long it must be quiet around it, in frames.
-	reach = 20 * framesPerSecond
+	// pause is how long it must be quiet around a cut, in frames.
 	pause = 3 * framesPerSecond / 10
 )
+
+// lengths say when a sound is cut, and where.
+type lengths struct {
+	whole       time.Duration // what is still heard in one piece
+	most, least time.Duration // of a piece, give or take the reach of a cut
+	reach       time.Duration // how far from its mark a cut may be
+}
+
+var usual = lengths{whole: 10 * time.Minute, most: 5 * time.Minute, least: 150 * time.Second, reach: 20 * time.Second}
 
 // piece is a part of the sound, in frames.
 type piece struct{ from, to int }
@@ -30,17 +32,25 @@ func (s *sound) whole() []piece {
 	return []piece{{to: int((s.bytes + frameBytes - 1) / frameBytes)}}
 }
 
-// cut makes pieces of like length, each at most five minutes, enough for so many to be heard at once: when the last round
+// pieces cuts the sound of a recording of so many bytes, unless it is short and light.
+func (s *sound) pieces(l lengths, size int64, parallel int) []piece {
+	if s.seconds() <= l.whole.Seconds() && size <= largestPiece {
+		return s.whole()
+	}
+	return s.cut(l, parallel)
+}
+
+// cut makes pieces of like length, none longer than the most, enough for so many to be heard at once: when the last round
 // leaves processors without work, more and shorter pieces end sooner.
-func (s *sound) cut(parallel int) []piece {
+func (s *sound) cut(l lengths, parallel int) []piece {
 	whole := s.whole()[0]
-	count := int(math.Ceil(whole.seconds() / pieceMost.Seconds()))
+	count := int(math.Ceil(whole.seconds() / l.most.Seconds()))
 	even := (count + parallel - 1) / parallel * parallel
-	count = max(count, min(even, int(whole.seconds()/pieceLeast.Seconds())))
+	count = max(count, min(even, int(whole.seconds()/l.least.Seconds())))
 	pieces := make([]piece, 0, count)
 	from := 0
 	for i := 1; i < count; i++ {
-		at := quietest(s.levels, whole.to*i/count)
+		at := quietest(s.levels, whole.to*i/count, int(l.reach.Seconds()*framesPerSecond))
 		pieces = append(pieces, piece{from, at})
 		from = at
 	}
@@ -49,7 +59,7 @@ func (s *sound) cut(parallel int) []piece {
 
 // quietest answers the middle of the quietest pause around the mark, the nearest if there are several: there is always one,
 // whatever the noise in the background, so no word is cut where somebody draws breath within reach.
-func quietest(levels []uint16, mark int) int {
+func quietest(levels []uint16, mark, reach int) int {
 	best, least := mark, math.MaxInt
 	for distance := range reach {
 		for _, at := range [2]int{mark - distance, mark + distance} {

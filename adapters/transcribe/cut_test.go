@@ -26,7 +26,7 @@ func TestASoundIsCutInTheMiddleOfThePauseNearestToTheMark(t *testing.T) {
 			s.levels[i] = 10
 		}
 	}
-	pieces := s.cut(3)
+	pieces := s.cut(usual, 3)
 	require.Len(t, pieces, 3)
 	require.InDelta(t, 245, pieces[0].seconds(), 1)
 	require.GreaterOrEqual(t, pieces[1].from, 245*framesPerSecond+pause/2, "no part of the quiet that a cut needs is loud")
@@ -35,17 +35,24 @@ func TestASoundIsCutInTheMiddleOfThePauseNearestToTheMark(t *testing.T) {
 
 func TestASoundWithoutPausesIsCutAtItsMarks(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []piece{{0, 12_000}, {12_000, 24_000}, {24_000, 36_000}}, loud(12).cut(1))
+	require.Equal(t, []piece{{0, 12_000}, {12_000, 24_000}, {24_000, 36_000}}, loud(12).cut(usual, 1))
 }
 
 func TestNoProcessorIsLeftWithoutWorkInTheLastRound(t *testing.T) {
 	t.Parallel()
-	require.Len(t, loud(30).cut(2), 6)
-	require.Len(t, loud(30).cut(4), 8)
-	require.Len(t, loud(12).cut(2), 4)
-	require.Len(t, loud(12).cut(64), 4, "a piece is not made shorter than half of the usual")
-	require.Len(t, loud(3).cut(2), 1, "a heavy recording may be short")
-	require.Len(t, loud(0.001).cut(2), 1)
+	require.Len(t, loud(30).cut(usual, 2), 6)
+	require.Len(t, loud(30).cut(usual, 4), 8)
+	require.Len(t, loud(12).cut(usual, 2), 4)
+	require.Len(t, loud(12).cut(usual, 64), 4, "a piece is not made shorter than half of the usual")
+	require.Len(t, loud(3).cut(usual, 2), 1, "a heavy recording may be short")
+	require.Len(t, loud(0.001).cut(usual, 2), 1)
+}
+
+func TestOnlyALongOrHeavyRecordingIsCut(t *testing.T) {
+	t.Parallel()
+	require.Len(t, loud(10).pieces(usual, largestPiece, 2), 1)
+	require.Len(t, loud(10.1).pieces(usual, largestPiece, 2), 4)
+	require.Len(t, loud(10).pieces(usual, largestPiece+1, 2), 2)
 }
 
 func TestPiecesMakeTheWholeWhateverIsHeard(t *testing.T) {
@@ -57,9 +64,9 @@ func TestPiecesMakeTheWholeWhateverIsHeard(t *testing.T) {
 			s.levels[at] = 0
 		}
 		end := 0
-		pieces := s.cut(rapid.IntRange(1, 64).Draw(t, "parallel"))
+		pieces := s.cut(usual, rapid.IntRange(1, 64).Draw(t, "parallel"))
 		for _, p := range pieces {
-			if p.from != end || p.to <= p.from || p.seconds() > pieceMost.Seconds()+2*reach/framesPerSecond {
+			if p.from != end || p.to <= p.from || p.seconds() > (usual.most+2*usual.reach).Seconds() {
 				t.Fatalf("piece %v after %d", p, end)
 			}
 			end = p.to

@@ -3,7 +3,7 @@ package transcribe_test
 import (
 	"bytes"
 	"context"
-	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,15 +34,11 @@ func TestTheProcessThatHearsTellsWordsWithTheirTimes(t *testing.T) {
 	t.Parallel()
 	vosk(t)
 	var out bytes.Buffer
-	wav := recorded(t, "clip.wav", "-i", human(t), "-bitexact", "-map_metadata", "-1", "-c:a", "pcm_s16le")
+	wav := recorded(t, "clip.wav", "-t", "2.5", "-i", human(t), "-bitexact", "-map_metadata", "-1", "-c:a", "pcm_s16le")
 	require.NoError(t, transcribe.Hear([]string{voskDir, wav}, &out))
-	require.Contains(t, out.String(), `{"word":"americans","start":`)
+	require.Contains(t, out.String(), `{"word":"fellow","start":`)
 	require.Contains(t, out.String(), `{"heard":1}`)
 }
-
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errors.New("nobody listens") }
 
 func TestTheProcessThatHearsSaysWhyItCannot(t *testing.T) {
 	t.Parallel()
@@ -53,12 +49,10 @@ func TestTheProcessThatHearsSaysWhyItCannot(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(other, "libvosk.so")))
 	require.NoError(t, os.Symlink(mathematics[0], filepath.Join(other, "libvosk.so")))
 	clip := human(t)
-	require.ErrorContains(t, transcribe.Hear(nil, full{}), "hear takes")
-	require.ErrorIs(t, transcribe.Hear([]string{voskDir, "gone.wav"}, full{}), os.ErrNotExist)
-	require.ErrorContains(t, transcribe.Hear([]string{voskIn(t, "no library"), clip}, full{}), "load Vosk")
-	require.ErrorContains(t, transcribe.Hear([]string{other, clip}, full{}), "vosk_")
-	require.ErrorContains(t, transcribe.Hear([]string{voskDir, clip}, full{}), "nobody listens")
-	require.ErrorContains(t, transcribe.Hear([]string{voskDir, t.TempDir()}, full{}), "read the sound")
+	require.ErrorContains(t, transcribe.Hear(nil, io.Discard), "hear takes")
+	require.ErrorIs(t, transcribe.Hear([]string{voskDir, "gone.wav"}, io.Discard), os.ErrNotExist)
+	require.ErrorContains(t, transcribe.Hear([]string{voskIn(t, "no library"), clip}, io.Discard), "load Vosk")
+	require.ErrorContains(t, transcribe.Hear([]string{other, clip}, io.Discard), "vosk_")
 }
 
 func TestAProcessThatEndsBadlyIsAnError(t *testing.T) {
@@ -79,8 +73,8 @@ func TestAProcessThatEndsBadlyIsAnError(t *testing.T) {
 func TestWhoeverGoesWrongIsNamed(t *testing.T) {
 	t.Parallel()
 	bad := script(t, "exit 3")
-	_, err := transcribe.New(quiet(), transcribe.Vosk{Dir: voskIn(t, ""), Hear: []string{bad}}, transcribe.Pocketsphinx{Program: bad}).
-		Read(t.Context(), source(t, tone(t, "1")), silent)
+	_, err := asking(t, quiet(), transcribe.Vosk{Dir: voskIn(t, ""), Hear: []string{bad}}, transcribe.Pocketsphinx{Program: bad}).
+		Read(t.Context(), source(t, tone(t, time.Second)), silent)
 	require.ErrorContains(t, err, "Vosk: "+bad+": exit status 3")
 	require.ErrorContains(t, err, "pocketsphinx: "+bad+": exit status 3")
 }
@@ -104,7 +98,7 @@ func TestAProcessThatHangsIsEndedWithWhoeverWaitsForIt(t *testing.T) {
 func TestAProcessThatHangsIsStoppedAtItsLimit(t *testing.T) {
 	t.Parallel()
 	v := transcribe.Vosk{Dir: voskIn(t, ""), Hear: []string{script(t, "sleep 60")}, Patience: 200 * time.Millisecond}
-	_, err := v.Transcribe(t.Context(), tone(t, "0.01"), deaf)
+	_, err := v.Transcribe(t.Context(), tone(t, 10*time.Millisecond), deaf)
 	require.ErrorAs(t, err, new(*child.TimeoutError))
 }
 
@@ -119,9 +113,9 @@ func TestASoundThatIsGoneIsAnError(t *testing.T) {
 func TestPocketsphinxHearsSomething(t *testing.T) {
 	t.Parallel()
 	reading, err := transcribe.New(quiet(), transcribe.Pocketsphinx{}).
-		Read(t.Context(), source(t, recorded(t, "end.wav", "-ss", "5", "-i", human(t))), silent)
+		Read(t.Context(), source(t, recorded(t, "middle.wav", "-ss", "3", "-t", "3.6", "-i", human(t))), silent)
 	require.NoError(t, err)
-	const said = "what your country can do for you ask what you can do for your country"
+	const said = "ask not what your country"
 	t.Logf("word error rate %.2f: %s", wordErrors(said, reading.Text), reading.Text)
 	require.Less(t, wordErrors(said, reading.Text), 0.9, "something was understood")
 	require.NotContains(t, reading.Text, "(")

@@ -1,9 +1,12 @@
 package transcribe_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,6 +76,32 @@ func recorded(tb testing.TB, name string, args ...string) string {
 	path := filepath.Join(tb.TempDir(), name)
 	said, err := exec.CommandContext(tb.Context(), "ffmpeg", append(append([]string{"-nostdin", "-v", "error"}, args...), path)...).CombinedOutput()
 	require.NoError(tb, err, "ffmpeg, which make setup installs: %s", said)
+	return path
+}
+
+const toneRate = 16_000
+
+// second is a second of a tone of 440 Hz.
+var second = sync.OnceValue(func() []byte {
+	samples := make([]byte, 0, 2*toneRate)
+	for at := range toneRate {
+		samples = binary.LittleEndian.AppendUint16(samples, uint16(int16(4000*math.Sin(2*math.Pi*440*float64(at)/toneRate))))
+	}
+	return samples
+})
+
+// tone is a recording of a tone.
+func tone(tb testing.TB, length time.Duration) string {
+	tb.Helper()
+	size := int(length.Milliseconds()) * toneRate / 1000 * 2
+	return wav(tb, bytes.Repeat(second(), size/len(second())+1)[:size])
+}
+
+// wav is a recording of samples.
+func wav(tb testing.TB, samples []byte) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "tone.wav")
+	require.NoError(tb, os.WriteFile(path, append(transcribe.Header(int64(len(samples))), samples...), 0o600))
 	return path
 }
 

@@ -17,13 +17,10 @@ import (
 	"ticketd/commands"
 	"ticketd/domain/file"
 	"ticketd/internal/child"
+	"ticketd/internal/media"
 )
 
 const (
-	// containers are the kinds of recordings that are opened. Playlists are not among them: they name other files, which
-	// are not their owner's to read.
-	containers = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,h264,hevc,matroska,mov,mp3,mpeg,mpegts,mpegvideo,mxf,ogg,w64,wav,wv"
-
 	sampleRate  = 16_000
 	sampleBytes = 2
 	secondBytes = sampleRate * sampleBytes
@@ -42,11 +39,8 @@ var decoding = child.Limits{Time: 15 * time.Minute, CPU: 10 * time.Minute, Memor
 // soundOf answers how long a recording says it is, or 0. Errors: *file.SkippedError when it has no sound.
 func (r *Reader) soundOf(ctx context.Context, path string) (seconds float64, err error) {
 	out, err := child.Output(ctx, child.Command{
-		Name: cmp.Or(r.FFprobe, "ffprobe"),
-		Args: []string{
-			"-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", containers, "-select_streams", "a",
-			"-of", "json", "-show_entries", "format=duration:stream=index", "file:" + path,
-		},
+		Name:   cmp.Or(r.FFprobe, "ffprobe"),
+		Args:   media.Careful("-select_streams", "a", "-of", "json", "-show_entries", "format=duration:stream=index", "file:"+path),
 		Limits: decoding,
 	}, answerMost)
 	if err != nil {
@@ -113,11 +107,11 @@ func (r *Reader) decode(ctx context.Context, path, folder string, seconds float6
 	s.out = bufio.NewWriterSize(f, 1<<20)
 	err = child.Run(ctx, child.Command{
 		Name: cmp.Or(r.FFmpeg, "ffmpeg"),
-		Args: []string{
-			"-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", containers, "-i", "file:" + path,
+		Args: media.Careful(
+			"-nostdin", "-i", "file:"+path,
 			"-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1", "-ar", strconv.Itoa(sampleRate), "-t", strconv.Itoa(int(r.longest().Seconds())),
 			"-c:a", "pcm_s16le", "-f", "s16le", "pipe:1",
-		},
+		),
 		Stdout: s, Limits: decoding,
 	})
 	if s.err == nil {

@@ -37,15 +37,18 @@ type Reader struct {
 	FFmpeg  string // the program that decodes them; by default ffmpeg
 	// Longest is how much of a recording is heard, by default four hours: its sound takes 115 MB an hour on the disk.
 	Longest time.Duration
+	// Temporary is the folder for the sound while it is heard; empty: the system's own.
+	Temporary string
 
 	providers []Provider
 	log       *slog.Logger
 	slots     chan struct{}
+	lengths   lengths
 }
 
 // New asks the providers in this order.
 func New(log *slog.Logger, providers ...Provider) *Reader {
-	return &Reader{providers: providers, log: log, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	return &Reader{providers: providers, log: log, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), lengths: usual}
 }
 
 // Read implements commands.Reader.
@@ -54,7 +57,7 @@ func (r *Reader) Read(ctx context.Context, s commands.Source, progress commands.
 	if err != nil {
 		return file.Reading{}, err
 	}
-	folder, err := os.MkdirTemp("", "transcribe-")
+	folder, err := os.MkdirTemp(r.Temporary, "transcribe-")
 	if err != nil {
 		return file.Reading{}, fmt.Errorf("make a folder for the sound: %w", err)
 	}
@@ -63,11 +66,7 @@ func (r *Reader) Read(ctx context.Context, s commands.Source, progress commands.
 	if err != nil {
 		return file.Reading{}, err
 	}
-	pieces := heard.whole()
-	if heard.seconds() > longestPiece.Seconds() || s.Size > largestPiece {
-		pieces = heard.cut(cap(r.slots))
-	}
-	reading, err := r.ask(ctx, heard, pieces, progress)
+	reading, err := r.ask(ctx, heard, heard.pieces(r.lengths, s.Size, cap(r.slots)), progress)
 	if err != nil {
 		return file.Reading{}, err
 	}

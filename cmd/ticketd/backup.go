@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,21 @@ you included, can read what people wrote.`,
 				return p.backup(ctx, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
 		},
+	}
+}
+
+// withoutSweep runs do while nobody removes files that the rows say are there.
+func (p *program) withoutSweep(ctx context.Context, do func(context.Context) error) error {
+	for {
+		ran, err := postgres.Alone(ctx, p.pool, eventstore.SweepLock, do)
+		if ran || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 
@@ -77,9 +93,11 @@ func (p *program) backup(ctx context.Context, path string, out, waiting io.Write
 	bar := newProgress(waiting, "back up", "events")
 	known := backup.Manifest{Program: version, Schema: schema, PublicKey: p.signedLog.Signer.String()}
 	var m backup.Manifest
-	err = writeWhole(path, func(draft *os.File) (err error) {
-		m, err = backup.Write(ctx, p.pool, draft, known, derived, p.filesFolder(), bar.at)
-		return err
+	err = p.withoutSweep(ctx, func(ctx context.Context) error {
+		return writeWhole(path, func(draft *os.File) (err error) {
+			m, err = backup.Write(ctx, p.pool, draft, known, derived, p.filesFolder(), bar.at)
+			return err
+		})
 	})
 	if err != nil {
 		return err

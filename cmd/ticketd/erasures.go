@@ -171,8 +171,13 @@ func (c copies) Scrub(ctx context.Context, org domain.OrgID) (answers int, table
 	}
 	patience, cancel := context.WithTimeout(ctx, searchPatience)
 	defer cancel()
-	if err := c.feed.Await(patience, "ticket_search", head); err != nil {
-		return 0, nil, err
+	for _, follower := range []string{"erase_expired_files", "ticket_search"} { // the first tells files, of which the second hears
+		if err := c.feed.Await(patience, follower, head); err != nil {
+			return 0, nil, err
+		}
+		if head, err = c.store.Head(ctx); err != nil {
+			return 0, nil, err
+		}
 	}
 	// The tables of a rebuild that was killed, or is under way, may hold the words as they were.
 	if err := c.rebuilder.Clear(ctx); err != nil {

@@ -32,21 +32,21 @@ func slowly(t *testing.T, script string) (path string) {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	text := strings.ReplaceAll("#!/bin/sh\n"+script+"\n", "TESSERACT", real)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "tesseract"), []byte(text), 0o755)) //nolint:gosec // it is a program
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tesseract"), []byte(text), 0o755))
 	return "PATH=" + dir + ":" + os.Getenv("PATH")
 }
 
 // factsOf answers the facts about an upload, as the log has them.
-func (b bystander) factsOf(file string) string {
+func (w bystander) factsOf(file string) string {
 	var facts []string
-	rows, err := b.pool.Query(b.t.Context(), `SELECT type || coalesce(':' || (data->>'stage'), '') FROM events WHERE stream_id = $1 AND type <> 'file.stage_progressed' ORDER BY version`, file)
-	require.NoError(b.t, err)
+	rows, err := w.pool.Query(w.t.Context(), `SELECT type || coalesce(':' || (data->>'stage'), '') FROM events WHERE stream_id = $1 AND type <> 'file.stage_progressed' ORDER BY version`, file)
+	require.NoError(w.t, err)
 	for rows.Next() {
 		var fact string
-		require.NoError(b.t, rows.Scan(&fact))
+		require.NoError(w.t, rows.Scan(&fact))
 		facts = append(facts, strings.TrimPrefix(fact, "file."))
 	}
-	require.NoError(b.t, rows.Err())
+	require.NoError(w.t, rows.Err())
 	return strings.Join(facts, " ")
 }
 
@@ -117,6 +117,7 @@ func TestAPoisonFileIsParkedAndCanBeTriedAgain(t *testing.T) {
 	i := boot(t, func(c *config) {
 		c.replaced = map[file.Stage]commands.Reader{file.Extraction: poisonous{&mended}}
 	})
+	i.noisy = true // each try is told to the operator, and none of the words
 	ada := i.founder("ada")
 	id := ada.upload("notes.txt", []byte("poison words")).id()
 	shown := ada.read(id)
@@ -133,7 +134,10 @@ func TestAPoisonFileIsParkedAndCanBeTriedAgain(t *testing.T) {
 	require.Equal(t, id, job["file_id"])
 	require.Len(t, job["errors"], 4)
 	require.NotContains(t, jsonOf(job), "poison words")
+	require.Contains(t, string(ada.as("").get("/metrics").raw), "ticketd_jobs_parked 1")
 
+	require.Contains(t, i.log.String(), "a stage went wrong")
+	require.NotContains(t, i.log.String(), "poison words")
 	mended.Store(true)
 	ada.do(202, "POST", fmt.Sprintf("/api/v1/admin/jobs/%v/retry", job["id"]), nil)
 	eventually(t, func() bool { return ada.get("/api/v1/files/"+id).text("processing_status") == "completed" })
@@ -142,6 +146,7 @@ func TestAPoisonFileIsParkedAndCanBeTriedAgain(t *testing.T) {
 
 // A disk without room keeps nothing half, and says so; a smaller file still finds its place.
 func TestADiskWithoutRoomKeepsNothingHalf(t *testing.T) {
+	t.Parallel()
 	storagetest.TinyDisk(t, 1<<20, func(t *testing.T, dir string) {
 		t.Helper()
 		i := boot(t, func(c *config) { c.StorageURL = "file://" + filepath.Join(dir, "files") })

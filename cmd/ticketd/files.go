@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -30,15 +31,16 @@ import (
 	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/domain/file"
+	"ticketd/eventstore"
 	"ticketd/projections"
 )
 
 const (
 	// sweepEvery is how often what no upload names any more is removed, and uploads without a job are looked for.
-	sweepEvery = time.Hour
+	sweepEvery = 10 * time.Minute
 	// claimLife is how long after it was claimed a blob, or after it was stored a reading, is left alone: its fact may be on
 	// its way.
-	claimLife = time.Hour
+	claimLife = 15 * time.Minute
 	// leftover is how old the rest of an upload, or a copy for a reader, is that a crash must have left.
 	leftover = 24 * time.Hour
 )
@@ -82,14 +84,24 @@ func (c config) readers(log *slog.Logger) map[file.Stage]commands.Reader {
 		hearing = append(hearing, llm.NewTranscriber(cmp.Or(c.OpenAIBaseURL, "https://api.openai.com/v1"), c.OpenAIKey, c.TranscriptionModel))
 	}
 	hearing = append(hearing, transcribe.Vosk{Dir: c.SpeechDir, Language: "en", Hear: c.hear, Memory: c.hearMemory}, transcribe.Pocketsphinx{})
+	recordings := transcribe.New(log, hearing...)
+	recordings.Temporary = c.readingFolder()
 	readers := map[file.Stage]commands.Reader{
 		file.Validation:    probe.Reader{},
 		file.OCR:           pictures,
-		file.Transcription: transcribe.New(log, hearing...),
-		file.Extraction:    extract.New(extract.Config{Pictures: pictures.ReadPicture}),
+		file.Transcription: recordings,
+		file.Extraction:    extract.New(extract.Config{Pictures: pictures.ReadPicture, Temporary: c.readingFolder()}),
 	}
 	maps.Copy(readers, c.replaced)
 	return readers
+}
+
+// readingFolder is for what readers make of uploads on their way. It is emptied when the program starts: a crash must leave
+// nobody's voice behind.
+func (c config) readingFolder() string { return filepath.Join(c.DataDir, "reading") }
+
+func (c config) emptyReadingFolder() error {
+	return errors.Join(os.RemoveAll(c.readingFolder()), os.MkdirAll(c.readingFolder(), 0o700))
 }
 
 // openBlob opens an upload's bytes. What is not there is fs.ErrNotExist.
@@ -107,8 +119,9 @@ func (p *program) keepFiles(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
-		if err := p.sweepFiles(ctx, claimLife); err != nil && ctx.Err() == nil {
-			p.log.WarnContext(ctx, "the files were not all swept; the next hour tries again", "cause", err)
+		_, err := postgres.Alone(ctx, p.pool, eventstore.SweepLock, func(ctx context.Context) error { return p.sweepFiles(ctx, claimLife) })
+		if err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "the files were not all swept; that is tried again", "cause", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -120,19 +133,22 @@ func (p *program) keepFiles(ctx context.Context) {
 
 func (p *program) sweepFiles(ctx context.Context, age time.Duration) error {
 	f := &p.files
-	unfinished, err := f.rows.Unfinished(ctx)
-	if err != nil {
-		return err
-	}
+	_, readings := f.readings.Forget(ctx, age)
+	_, blobs := f.ledger.Sweep(ctx, age, f.store.Remove)
+	return errors.Join(p.employ(ctx), readings, blobs, f.store.Sweep(ctx, leftover))
+}
+
+// employ gives a job to every upload that is not finished; those that have one keep it.
+func (p *program) employ(ctx context.Context) error {
+	unfinished, err := p.files.rows.Unfinished(ctx)
 	for _, u := range unfinished {
-		job := commands.FileJob{Org: u.Org, File: u.ID, Correlation: "unfinished-" + u.ID.String(), Causation: "unfinished-" + u.ID.String()}
-		if err := f.jobs.Enqueue(ctx, job, u.Category, u.Run); err != nil {
+		why := "unfinished-" + u.ID.String()
+		job := commands.FileJob{Org: u.Org, File: u.ID, Correlation: why, Causation: why}
+		if err := p.files.jobs.Enqueue(ctx, job, u.Category, u.Run); err != nil {
 			return err
 		}
 	}
-	_, readings := f.readings.Forget(ctx, age)
-	_, blobs := f.ledger.Sweep(ctx, age, f.store.Remove)
-	return errors.Join(readings, blobs, f.store.Sweep(ctx, leftover))
+	return err
 }
 
 // visibleFiles finds uploads for the sockets, by the same rule as the REST routes.

@@ -20,8 +20,6 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
-
-	"ticketd/domain"
 )
 
 // form is a multipart body: fields by name, and the file under "file".
@@ -116,9 +114,4 @@ func spoken(t *testing.T, words string) []byte {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return content
-}
-
-func uuidOrg(t *testing.T, c *client) domain.OrgID {
-	t.Helper()
-	return domain.OrgID{UUID: uuidOf(t, c.org)}
 }

@@ -26,6 +26,9 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", p.config.HTTPAddr, err)
 	}
+	if err := p.config.emptyReadingFolder(); err != nil {
+		return errors.Join(fmt.Errorf("prepare to read files: %w", err), listener.Close())
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 5) // whatever must not end while the program serves
@@ -79,11 +82,13 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 			ended <- fmt.Errorf("run the reactions: %w", err)
 		}
 	})
-	work.Go(func() { p.renew(ctx) })
+	work.Go(func() {
+		p.renew(ctx)
+		p.keepFiles(ctx) // what lies about is known when the tables are what the log makes them
+	})
 	work.Go(func() { p.keepHouse(ctx) })
 	work.Go(func() { p.keepSigning(ctx) })
 	work.Go(func() { p.eraser.run(ctx) })
-	work.Go(func() { p.keepFiles(ctx) })
 	work.Go(func() {
 		if err := p.files.jobs.Run(ctx); err != nil {
 			ended <- fmt.Errorf("run the jobs: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -154,6 +155,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		},
 	)
 	p.exportSockets(counters)
+	//nolint:contextcheck // whoever scrapes brings no context along
+	p.exportJobs(counters)
 	counters.Counter("ticketd_reactions_given_up_total", "Events in the poison queue of the reactions, of this instance.", func() float64 { return float64(p.health.aside.Load()) })
 	return p, nil
 }
@@ -254,6 +257,23 @@ func (p *program) exportSockets(m *metrics.Metrics) {
 	m.Gauge("ticketd_sockets_open", "Open WebSocket connections.", stats(func(s ws.Stats) float64 { return float64(s.Connections) }))
 	m.Counter("ticketd_sockets_notices_total", "Notices handed to sockets.", stats(func(s ws.Stats) float64 { return float64(s.Notices) }))
 	m.Counter("ticketd_sockets_slow_total", "Sockets closed because their client was too slow.", stats(func(s ws.Stats) float64 { return float64(s.SlowClosed) }))
+}
+
+// exportJobs counts what workers have before them, in the whole database. A count that cannot be had is no number.
+func (p *program) exportJobs(m *metrics.Metrics) {
+	count := func(of func(context.Context) (int, error)) func() float64 {
+		return func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			n, err := of(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(n)
+		}
+	}
+	m.Gauge("ticketd_jobs_waiting", "Files that a free worker would begin with.", count(p.files.jobs.Waiting))
+	m.Gauge("ticketd_jobs_parked", "Files that were given up and wait for an administrator.", count(p.files.jobs.Parked))
 }
 
 // close ends what was started, the last first.

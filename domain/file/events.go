@@ -36,7 +36,9 @@ type Uploaded struct {
 
 // UploadRefused says that the bytes were not kept.
 type UploadRefused struct {
-	Code string `json:"code"` // of the refusal: "file_too_large"
+	UploadedBy domain.UserID `json:"uploaded_by"`
+	Filename   string        `json:"filename" personal:"uploaded_by"`
+	Code       string        `json:"code"` // of the refusal: "file_too_large"
 }
 
 // Quarantined says that the bytes hold malware. They lie apart, and nobody gets them.

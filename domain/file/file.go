@@ -119,10 +119,11 @@ type FailStage struct {
 	Final   bool
 }
 
-// SkipStage leaves a stage out.
+// SkipStage leaves a stage out, in an attempt or before the first.
 type SkipStage struct {
-	Stage  Stage
-	Reason string
+	Stage   Stage
+	Attempt int // 0: it was never tried
+	Reason  string
 }
 
 // Reprocess asks to read the upload again.
@@ -250,7 +251,7 @@ func refuse(s State, c RefuseUpload) ([]Event, error) {
 	if !s.Started || s.Uploaded || s.Quarantined {
 		return nil, nil
 	}
-	return []Event{UploadRefused{Code: c.Code}}, nil
+	return []Event{UploadRefused{UploadedBy: s.UploadedBy, Filename: s.Filename, Code: c.Code}}, nil
 }
 
 func quarantine(s State, c Quarantine) ([]Event, error) {
@@ -299,7 +300,7 @@ func eraseWords(s State, c EraseWords) ([]Event, error) {
 	switch {
 	case c.By.Type != domain.BySystem:
 		return nil, domain.ErrForbidden
-	case !s.Started && !s.Uploaded && !s.Quarantined:
+	case s.UploadedBy.IsZero(): // a refused upload has its name too
 		return nil, ErrNotFound
 	case s.Erased || !c.Of.IsZero() && c.Of != s.UploadedBy:
 		return nil, nil

@@ -108,7 +108,7 @@ func TestANameThatIsATrickIsRefused(t *testing.T) {
 
 func TestAnUploadThatWasRefusedMayBeTriedAgain(t *testing.T) {
 	t.Parallel()
-	refused := file.UploadRefused{Code: "storage_full"}
+	refused := file.UploadRefused{UploadedBy: ann, Filename: "shot.png", Code: "storage_full"}
 	given(t, started).When(file.RefuseUpload{Code: "storage_full", By: uploader}).Then(refused)
 	given(t, started, refused).When(file.RefuseUpload{Code: "storage_full", By: uploader}).Then()
 	given(t, started, refused).When(file.StartUpload{Filename: "shot.png", Announced: 12, By: uploader}).Then(started)
@@ -173,7 +173,7 @@ func TestTheLastStageSaysThatAllIsRead(t *testing.T) {
 		},
 		file.Processed{Outcome: file.AllCompleted},
 	)
-	given(t, running...).When(file.SkipStage{Stage: file.OCR, Reason: "no engine"}).Then(
+	given(t, running...).When(file.SkipStage{Stage: file.OCR, Attempt: 1, Reason: "no engine"}).Then(
 		file.StageSkipped{Stage: file.OCR, UploadedBy: ann, Reason: "no engine"}, file.Processed{Outcome: file.AllSkipped})
 	given(t, running...).When(file.FailStage{Stage: file.OCR, Attempt: 1, Reason: "it crashed", Final: true}).Then(
 		file.StageFailed{Stage: file.OCR, Attempt: 1, UploadedBy: ann, Reason: "it crashed", Final: true}, file.Processed{Outcome: file.SomeFailed})
@@ -215,20 +215,23 @@ func TestOnlyThePresentAttemptCounts(t *testing.T) {
 		file.ProgressStage{Stage: file.OCR, Attempt: 1, Percent: 50},
 		file.CompleteStage{Stage: file.OCR, Attempt: 1},
 		file.FailStage{Stage: file.OCR, Attempt: 1},
+		file.SkipStage{Stage: file.OCR, Attempt: 1},
 	} {
 		given(t, second...).When(late).Refused(file.ErrSuperseded)
 	}
 	for _, late := range []file.Command{
 		file.ProgressStage{Stage: file.OCR, Attempt: 1},
 		file.FailStage{Stage: file.OCR, Attempt: 1},
-		file.SkipStage{Stage: file.OCR},
+		file.SkipStage{Stage: file.OCR, Attempt: 1},
 		file.StartStage{Stage: file.OCR, Attempt: 2},
 	} {
 		given(t, read()...).When(late).Refused(file.ErrSuperseded)
 	}
 	skipped := after(validated(), file.StageStarted{Stage: file.OCR, Attempt: 1}, file.StageSkipped{Stage: file.OCR, Reason: "no"})
 	given(t, skipped...).When(file.CompleteStage{Stage: file.OCR, Attempt: 1}).Refused(file.ErrSuperseded)
-	given(t, skipped...).When(file.SkipStage{Stage: file.OCR}).Then()
+	given(t, skipped...).When(file.SkipStage{Stage: file.OCR, Attempt: 1}).Then()
+	given(t, validated()...).When(file.SkipStage{Stage: file.OCR, Reason: "damaged"}).Then(
+		file.StageSkipped{Stage: file.OCR, UploadedBy: ann, Reason: "damaged"}, file.Processed{Outcome: file.AllSkipped})
 }
 
 func TestAStageThatTheUploadDoesNotHaveIsUnknown(t *testing.T) {
@@ -273,6 +276,8 @@ func TestOnlyTheSystemErasesWordsAndOnlyOnce(t *testing.T) {
 	given(t, read()...).When(file.EraseWords{Of: ann, By: domain.System}).Then(file.WordsErased{Of: ann})
 	given(t, read()...).When(file.EraseWords{By: domain.System}).Then(file.WordsErased{})
 	given(t, started).When(file.EraseWords{Of: ann, By: domain.System}).Then(file.WordsErased{Of: ann})
+	refused := file.UploadRefused{UploadedBy: ann, Filename: "shot.png", Code: "storage_full"}
+	given(t, started, refused).When(file.EraseWords{Of: ann, By: domain.System}).Then(file.WordsErased{Of: ann})
 	given(t, read()...).When(file.EraseWords{Of: eve, By: domain.System}).Then()
 	given(t, read()...).When(file.EraseWords{Of: ann, By: support}).Refused(domain.ErrForbidden)
 	given(t).When(file.EraseWords{Of: ann, By: domain.System}).Refused(file.ErrNotFound)

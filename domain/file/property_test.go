@@ -42,7 +42,9 @@ func commands() *rapid.Generator[file.Command] {
 		rapid.Custom(func(t *rapid.T) file.Command {
 			return file.FailStage{Stage: stages.Draw(t, "stage"), Attempt: attempts.Draw(t, "attempt"), Final: rapid.Bool().Draw(t, "final")}
 		}),
-		rapid.Custom(func(t *rapid.T) file.Command { return file.SkipStage{Stage: stages.Draw(t, "stage")} }),
+		rapid.Custom(func(t *rapid.T) file.Command {
+			return file.SkipStage{Stage: stages.Draw(t, "stage"), Attempt: attempts.Draw(t, "attempt")}
+		}),
 		rapid.Custom(func(t *rapid.T) file.Command { return file.Reprocess{By: actors.Draw(t, "by")} }),
 		rapid.Custom(func(t *rapid.T) file.Command { return file.Delete{By: actors.Draw(t, "by")} }),
 		rapid.Custom(func(t *rapid.T) file.Command {

@@ -1,5 +1,10 @@
 package file
 
+import (
+	"slices"
+	"strings"
+)
+
 // Reading is what was read from a file. It is kept as JSON beside the log, which holds its hash: see commands.Readings.
 type Reading struct {
 	Text       string            `json:"text"`
@@ -14,6 +19,36 @@ type Reading struct {
 	Seconds    float64           `json:"seconds,omitempty"`  // of a recording
 	Metadata   map[string]string `json:"metadata,omitempty"` // what the document says of itself: "author", "codec"
 	Notes      []string          `json:"notes,omitempty"`    // what a reader of the text must know: whole sentences
+}
+
+// Storable answers the reading with nothing in its texts that PostgreSQL cannot hold: an engine may hear or see anything.
+func (r Reading) Storable() Reading {
+	clean := func(text string) string {
+		return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")
+	}
+	r.Text, r.Engine, r.Language = clean(r.Text), clean(r.Engine), clean(r.Language)
+	r.Pages, r.Regions, r.Segments, r.Notes = slices.Clone(r.Pages), slices.Clone(r.Regions), slices.Clone(r.Segments), slices.Clone(r.Notes)
+	for i := range r.Pages {
+		r.Pages[i].Name, r.Pages[i].Text = clean(r.Pages[i].Name), clean(r.Pages[i].Text)
+	}
+	for i := range r.Regions {
+		r.Regions[i].Text = clean(r.Regions[i].Text)
+	}
+	for i := range r.Segments {
+		r.Segments[i].Text = clean(r.Segments[i].Text)
+	}
+	for i := range r.Notes {
+		r.Notes[i] = clean(r.Notes[i])
+	}
+	metadata := r.Metadata
+	r.Metadata = nil
+	for name, value := range metadata {
+		if r.Metadata == nil {
+			r.Metadata = map[string]string{}
+		}
+		r.Metadata[clean(name)] = clean(value)
+	}
+	return r
 }
 
 // Page is a page, a slide or a sheet of a document, from 1.

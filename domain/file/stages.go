@@ -89,10 +89,10 @@ func failStage(s State, c FailStage) ([]Event, error) {
 }
 
 func skipStage(s State, c SkipStage) ([]Event, error) {
-	stage, known := s.Stage(c.Stage)
+	stage, err := s.attempted(c.Stage, c.Attempt)
 	switch {
-	case !known || !s.Exists():
-		return nil, ErrNotFound
+	case err != nil:
+		return nil, err
 	case stage.Status == Skipped:
 		return nil, nil
 	case stage.Status == Completed:

@@ -88,6 +88,6 @@ const (
 const (
 	MaxFilename    = 255
 	MaxDescription = 5000
-	MaxExcerpt     = 16_000
+	MaxExcerpt     = 500
 	MaxReason      = 500
 )

@@ -35,3 +35,31 @@ func TestAMailThatIsTooLongIsReadInPart(t *testing.T) {
 	require.Equal(t, []string{noteMail, noteCut}, reading.Notes)
 	require.Len(t, reading.Text, textMost)
 }
+
+func TestThePictureOfAPageHasItsLimitHoweverLargeThePageIs(t *testing.T) {
+	t.Parallel()
+	s := scans{sizes: []size{{595, 842}, {59_500, 842}, {14_400, 14_400}, {1e9, 1e9}}}
+	require.Equal(t, drawnAt, s.resolution(0))
+	for i := range 3 {
+		dots := s.sizes[i].width / 72 * s.sizes[i].height / 72 * float64(s.resolution(i)*s.resolution(i))
+		require.LessOrEqual(t, dots, float64(dotsMost))
+	}
+	require.Equal(t, 1, s.resolution(3))
+	require.Equal(t, drawnAt, s.resolution(4), "a page whose size nobody told")
+}
+
+func TestAWorkbookWithTooManyStringsIsNotOpened(t *testing.T) {
+	t.Parallel()
+	const table = "xl/sharedStrings.xml"
+	path := filepath.Join(t.TempDir(), "upload")
+	content := packed(t, table, "<sst>"+strings.Repeat("<x:si/>", 1000)+"</sst>")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	b, err := unzipped(t.Context(), commands.Source{Path: path, Size: int64(len(content))})
+	require.NoError(t, err)
+	defer b.close()
+	require.Equal(t, stringsMost, b.strings)
+	b.strings = 1000
+	require.NoError(t, b.harmless(b.find(table)))
+	b.strings = 999
+	require.ErrorIs(t, b.harmless(b.find(table)), errUnpacks)
+}

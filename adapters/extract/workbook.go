@@ -135,10 +135,10 @@ func (b *bundle) harmless(f *zip.File) error {
 	g := &guard{from: attentive{ctx: b.ctx, from: in}, most: tokenMost}
 	if table {
 		var found tally
-		if err := visit(g, &found, func() bool { return found > stringsMost }); err != nil {
+		if err := visit(g, &found, func() bool { return int(found) > b.strings }); err != nil {
 			return err
 		}
-		if found > stringsMost {
+		if int(found) > b.strings {
 			return errUnpacks
 		}
 		return nil

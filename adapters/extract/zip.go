@@ -32,6 +32,8 @@ type bundle struct {
 	ctx  context.Context //nolint:containedctx // lives as long as one reading
 	f    *os.File
 	left int64 // bytes that may still be unpacked
+
+	strings int // stringsMost, but in tests
 }
 
 // unzipped opens a zip file.
@@ -40,7 +42,7 @@ func unzipped(ctx context.Context, s commands.Source) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{ctx: ctx, f: f, left: packageMost}
+	b := &bundle{ctx: ctx, f: f, left: packageMost, strings: stringsMost}
 	index := &frugal{ReaderAt: f, left: indexMost}
 	if b.Reader, err = zip.NewReader(index, s.Size); err != nil {
 		b.close()

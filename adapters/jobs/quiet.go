@@ -16,6 +16,14 @@ func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	stopping := false
+	r.Attrs(func(a slog.Attr) bool { // what River was about to do when it was told to stop is no trouble
+		stopping = stopping || a.Value.String() == context.Canceled.Error()
+		return !stopping
+	})
+	if stopping {
+		return nil
+	}
 	r.Level = slog.LevelWarn
 	return q.Handler.Handle(ctx, r)
 }

@@ -1,5 +1,10 @@
 package ocr
 
+import (
+	"context"
+	"image"
+)
+
 // WithPrograms makes the reader run other programs.
 func (r *Reader) WithPrograms(tesseract, ffmpeg, ffprobe string) *Reader {
 	r.programs = programs{tesseract: tesseract, ffmpeg: ffmpeg, ffprobe: ffprobe}
@@ -16,4 +21,10 @@ func (r *Reader) WithAreas(most, band int) *Reader {
 func (r *Reader) WithFrames(most int) *Reader {
 	r.frames = most
 	return r
+}
+
+// Decoded answers a picture as people see it.
+func (r *Reader) Decoded(ctx context.Context, path string) (*image.Gray, error) {
+	source, err := r.decode(ctx, path, "")
+	return source.grey, err
 }

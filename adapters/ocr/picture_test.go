@@ -44,7 +44,7 @@ func TestScreenshotsAreRead(t *testing.T) {
 			t.Parallel()
 			var told []string
 			s := commands.Source{Path: saved(t, c.shown), MIMEType: "image/png", Category: file.Image}
-			reading, err := ocr.New(ocr.Options{}).Read(t.Context(), s, func(_ int, doing string) { told = append(told, doing) })
+			reading, err := usual.Read(t.Context(), s, func(_ int, doing string) { told = append(told, doing) })
 			require.NoError(t, err)
 			t.Logf("%.3f", accuracy(bright.text(), reading.Text))
 			require.GreaterOrEqual(t, accuracy(bright.text(), reading.Text), c.want, reading.Text)
@@ -99,7 +99,7 @@ func TestTheOrderIsThatOfReading(t *testing.T) {
 			s.write(goregular.TTF, 18, s.theme.ink, x, 310+34*i, row[j])
 		}
 	}
-	reading, err := ocr.New(ocr.Options{}).ReadPicture(t.Context(), saved(t, s.img))
+	reading, err := usual.ReadPicture(t.Context(), saved(t, s.img))
 	require.NoError(t, err)
 	want := "Backup report\n\n" + strings.Join(left, "\n") + "\n\n" + strings.Join(right, "\n") + "\n\nVolume  Size  State\nvol-east  81 GB  copied\nvol-west  77 GB  stopped"
 	require.Equal(t, want, reading.Text)
@@ -115,7 +115,7 @@ func TestAListBesideTheTextIsReadBeforeOrAfterItAndNotLineByLine(t *testing.T) {
 	for i, line := range text {
 		s.write(goregular.TTF, 17, s.theme.ink, 330, 66+29*i, line)
 	}
-	reading, err := ocr.New(ocr.Options{}).ReadPicture(t.Context(), saved(t, s.img))
+	reading, err := usual.ReadPicture(t.Context(), saved(t, s.img))
 	require.NoError(t, err)
 	require.Equal(t, "Dashboard Tickets Customers Reports Settings "+strings.Join(text, " "), strings.Join(strings.Fields(reading.Text), " "))
 }
@@ -126,7 +126,7 @@ func TestAPictureWithoutTextIsReadAllTheSame(t *testing.T) {
 	for name, img := range map[string]image.Image{"white": newScreen(t, light, 300, 200).img, "one pixel": image.NewRGBA(image.Rect(0, 0, 1, 1)), "a thread": image.NewRGBA(image.Rect(0, 0, 19_000, 1)), "grain": grain} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reading, err := ocr.New(ocr.Options{}).ReadPicture(t.Context(), saved(t, img))
+			reading, err := usual.ReadPicture(t.Context(), saved(t, img))
 			require.NoError(t, err)
 			require.Empty(t, reading.Text)
 			require.Nil(t, reading.Confidence)

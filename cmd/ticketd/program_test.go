@@ -59,14 +59,16 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 	require.Equal(t, config{
 		HTTPAddr: ":8000", DataDir: "./data", Environment: "development", Registration: "open", LimitDefault: limit{1000, time.Hour},
 		LimitAuth: limit{100, 5 * time.Minute}, LimitLogin: limit{10, 5 * time.Minute}, WSMessages: 60, WSConnections: 20000, LogLevel: "info",
-		LogFormat: "json", passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor,
+		LogFormat: "json", LimitUpload: limit{50, 5 * time.Minute}, StorageQuota: 10240, UploadSize: 100, UploadTypes: "all",
+		Workers: usualWorkers(), Lease: 30 * time.Second, SpeechDir: "./engines/vosk", TranscriptionModel: "whisper-1",
+		passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor, hear: ourselves(), retryAfter: time.Minute,
 	}, c)
 	require.True(t, c.development())
 	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")
 	c, err = readConfig()
 	require.NoError(t, err)
 	require.Equal(t, []string{"chrome-extension://a", "https://b"}, c.CORSOrigins)
-	require.Equal(t, http.Limits{Default: http.Limit{Requests: 1000, Window: time.Hour}, Login: http.Limit{Requests: 10, Window: 5 * time.Minute}}, c.limits())
+	require.Equal(t, http.Limits{Default: http.Limit{Requests: 1000, Window: time.Hour}, Login: http.Limit{Requests: 10, Window: 5 * time.Minute}, Upload: http.Limit{Requests: 50, Window: 5 * time.Minute}}, c.limits())
 	require.Equal(t, "production", c.Environment)
 	require.False(t, c.development())
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, c.TrustedProxies)
@@ -90,6 +92,9 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 		{"ENVIRONMENT", "production"},
 		{"JWT_SECRET", "short"},
 		{"DATABASE_URL", "nonsense://"},
+		{"UPLOAD_TYPES", "some"},
+		{"UPLOAD_MAX_MB", "0"},
+		{"SCAN_REQUIRED", "true"},
 	} {
 		environment(t, append(bad, "DATA_DIR", t.TempDir(), "HTTP_ADDR", "127.0.0.1:0")...)
 		if bad[0] == "JWT_SECRET" || bad[0] == "ENVIRONMENT" {

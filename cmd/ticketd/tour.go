@@ -100,10 +100,6 @@ A five-minute tour, to copy and paste into a second terminal:
   curl -s -X PATCH $TICKETD/api/v1/tickets/$TICKET -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{"status":"in_progress","category":"technical"}'
 
-  # say something, upload it to the ticket, and watch it being heard
-  espeak-ng -v en-us -w memo.wav "Please call me back in the morning."
-  curl -s $TICKETD/api/v1/files/upload -H "Authorization: Bearer $TOKEN" -F ticket_id=$TICKET -F file=@memo.wav
-
   # read its history: who changed what, when, and the hash that proves it
   curl -s $TICKETD/api/v1/tickets/$TICKET/history -H "Authorization: Bearer $TOKEN"
 

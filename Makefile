@@ -33,7 +33,7 @@ unit: ## The tests that need nothing but Go: seconds
 
 .PHONY: test
 test: setup ## Every test, with the race detector, on a real PostgreSQL; then the coverage
-	go run ./cmd/testdb go test -race -shuffle=on -coverpkg=./... -coverprofile=coverage.out ./...
+	go run ./cmd/testdb go test -race -shuffle=on -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
 	@scripts/coverage coverage.out
 
 .PHONY: bench

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"strings"
 )
 
 // quiet passes on what River has trouble with, and nothing of what it does all day. What it calls an error is a warning to
@@ -18,7 +19,7 @@ func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	stopping := false
 	r.Attrs(func(a slog.Attr) bool { // what River was about to do when it was told to stop is no trouble
-		stopping = stopping || a.Value.String() == context.Canceled.Error()
+		stopping = stopping || strings.HasSuffix(a.Value.String(), context.Canceled.Error())
 		return !stopping
 	})
 	if stopping {

@@ -103,8 +103,7 @@ func (p Processing) Process(ctx context.Context, job FileJob) error {
 	for _, s := range left(state) {
 		w := work{Processing: p, request: r, id: job.File, stage: s.Stage, attempt: s.Attempts + 1, last: job.Last}
 		if damaged && s.Stage != file.Validation {
-			w.attempt = s.Attempts
-			if err := w.tell(ctx, file.SkipStage{Stage: s.Stage, Attempt: w.attempt, Reason: "The file is damaged."}); err != nil && !gone(err) {
+			if err := w.tell(ctx, file.SkipStage{Stage: s.Stage, Attempt: s.Attempts, Reason: "The file is damaged."}); err != nil && !gone(err) {
 				return err
 			}
 			continue

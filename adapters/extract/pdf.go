@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +65,7 @@ func (r *Reader) pdf(ctx context.Context, s commands.Source, progress commands.R
 // pdfTexts answers the text of each page, and whether there is more than is kept. In reading order, not as it stands on
 // the paper: on paper the lines of columns stand beside each other, and no sentence of them would be found.
 func (r *Reader) pdfTexts(ctx context.Context, path string) (texts []string, cut bool, err error) {
-	out := beginning{most: bytesMost}
+	out := child.Beginning{Most: bytesMost}
 	err = child.Run(ctx, child.Command{
 		Name:   r.programs.Text,
 		Args:   []string{"-q", "-enc", "UTF-8", "-eol", "unix", "-l", strconv.Itoa(pagesMost), path, "-"},
@@ -76,26 +75,11 @@ func (r *Reader) pdfTexts(ctx context.Context, path string) (texts []string, cut
 	if err != nil {
 		return nil, false, pdfVerdict(err)
 	}
-	texts = strings.Split(strings.ToValidUTF8(string(whole(out.kept.Bytes())), "\ufffd"), "\f")
-	if out.over {
+	texts = strings.Split(strings.ToValidUTF8(string(whole(out.Kept.Bytes())), "\ufffd"), "\f")
+	if out.Over {
 		return texts, true, nil
 	}
 	return texts[:len(texts)-1], false, nil // each page ends with a form feed
-}
-
-// beginning takes everything and keeps the beginning, so that the program that writes comes to its end.
-type beginning struct {
-	kept bytes.Buffer
-	most int
-	over bool
-}
-
-// Write implements io.Writer.
-func (b *beginning) Write(p []byte) (int, error) {
-	room := b.most - b.kept.Len()
-	b.over = b.over || len(p) > room
-	b.kept.Write(p[:min(len(p), room)])
-	return len(p), nil
 }
 
 // pdfFacts are the lines in which pdfinfo tells what a PDF says of itself.

@@ -57,7 +57,7 @@ type files struct {
 	jobs     *jobs.Jobs
 }
 
-func (p *program) wireFiles(ctx context.Context, tickets commands.Tickets) (err error) {
+func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	c, f := p.config, &p.files
 	if f.store, err = storage.Open(c.StorageURL, c.DataDir); err != nil {
 		return fmt.Errorf("open STORAGE_URL: %w", err)

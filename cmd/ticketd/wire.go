@@ -116,7 +116,7 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, tokenSecrets, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, p.files.rows, users, postgres.NewNumbers(p.pool))
 	p.files.commands = commands.NewFiles(p.store)
-	if err := p.wireFiles(ctx, ticketCommands); err != nil {
+	if err := p.wireFiles(ticketCommands); err != nil {
 		return nil, err
 	}
 	organizations := commands.NewOrganizations(p.store)

@@ -135,29 +135,29 @@ func harmless() []string {
 
 // Output is Run, and answers what the program wrote, at most so many bytes of it: more is an *ExitError.
 func Output(ctx context.Context, c Command, most int) ([]byte, error) {
-	out := bounded{most: most}
+	out := Beginning{Most: most}
 	c.Stdout = &out
 	if err := Run(ctx, c); err != nil {
 		return nil, err
 	}
-	if out.over {
+	if out.Over {
 		return nil, &ExitError{Program: c.Name, State: "wrote more than " + strconv.Itoa(most) + " bytes"}
 	}
-	return out.buffer.Bytes(), nil
+	return out.Kept.Bytes(), nil
 }
 
-// bounded takes everything and keeps the beginning, so that the program that writes is not held up.
-type bounded struct {
-	buffer bytes.Buffer
-	most   int
-	over   bool
+// Beginning takes everything and keeps so many bytes of it, so that the program that writes is not held up.
+type Beginning struct {
+	Kept bytes.Buffer
+	Most int
+	Over bool // there was more
 }
 
 // Write implements io.Writer.
-func (b *bounded) Write(p []byte) (int, error) {
-	room := b.most - b.buffer.Len()
-	b.over = b.over || len(p) > room
-	b.buffer.Write(p[:min(len(p), room)])
+func (b *Beginning) Write(p []byte) (int, error) {
+	room := b.Most - b.Kept.Len()
+	b.Over = b.Over || len(p) > room
+	b.Kept.Write(p[:min(len(p), room)])
 	return len(p), nil
 }
 

@@ -33,8 +33,7 @@ unit: ## The tests that need nothing but Go: seconds
 
 .PHONY: test
 test: setup ## Every test, with the race detector, on a real PostgreSQL; then the coverage
-	go run ./cmd/testdb go test -race -shuffle=on -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
-	@scripts/coverage coverage.out
+	@go run ./cmd/testdb scripts/test
 
 .PHONY: bench
 bench: setup ## The benchmarks, each beside the limit it is measured against

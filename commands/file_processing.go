@@ -17,6 +17,7 @@ import (
 	"ticketd/domain"
 	"ticketd/domain/file"
 	"ticketd/eventstore"
+	"ticketd/internal/wordless"
 )
 
 // FileJob asks a worker to do what is left of an upload's stages.
@@ -232,7 +233,7 @@ func (w work) do(ctx context.Context, from *source) error {
 	}
 	_, broken := errors.AsType[*file.BrokenError](err)
 	if !broken {
-		w.log.WarnContext(ctx, "a stage went wrong", "file", w.id, "stage", w.stage, "attempt", w.attempt, "last", w.last, "reason", w.reason(err), "cause", kindOf(err))
+		w.log.WarnContext(ctx, "a stage went wrong", "file", w.id, "stage", w.stage, "attempt", w.attempt, "last", w.last, "reason", w.reason(err), "cause", wordless.Of(err))
 	}
 	if told := w.tell(ctx, file.FailStage{Stage: w.stage, Attempt: w.attempt, Reason: w.reason(err), Final: broken || w.last}); told != nil {
 		return told
@@ -240,34 +241,12 @@ func (w work) do(ctx context.Context, from *source) error {
 	return err
 }
 
-// kindOf names the innermost error without its words, which may quote the file.
-func kindOf(err error) string {
-	for {
-		switch wrapped := err.(type) { //nolint:errorlint // it is the chain itself that is walked
-		case interface{ Unwrap() error }:
-			if inner := wrapped.Unwrap(); inner != nil {
-				err = inner
-				continue
-			}
-		case interface{ Unwrap() []error }:
-			if inner := wrapped.Unwrap(); len(inner) > 0 {
-				err = inner[len(inner)-1]
-				continue
-			}
-		}
-		return fmt.Sprintf("%T", err)
-	}
-}
-
 // reason is what went wrong in words for whoever waits for the file.
 func (w work) reason(err error) string {
 	if broken, ok := errors.AsType[*file.BrokenError](err); ok {
 		return broken.Reason
 	}
-	if plain, ok := errors.AsType[interface {
-		error
-		Plain() string
-	}](err); ok {
+	if plain, ok := errors.AsType[wordless.Plain](err); ok {
 		return plain.Plain()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

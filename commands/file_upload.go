@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"ticketd/domain"
 	"ticketd/domain/file"
@@ -75,6 +76,7 @@ type Uploads struct {
 	scanner Scanner // nil: there is none
 	ledger  Ledger
 	limits  UploadLimits
+	turns   chan struct{} // holds one for each upload that keeps a processor or the disk busy
 }
 
 // UploadLimits is what an operator chooses.
@@ -85,7 +87,22 @@ type UploadLimits struct {
 
 // NewUploads ties taking in to where bytes lie and to who looks at them. scanner may be nil.
 func NewUploads(f Files, t Tickets, b Blobs, types FileTypes, scanner Scanner, l Ledger, limits UploadLimits) Uploads {
-	return Uploads{files: f, tickets: t, blobs: b, types: types, scanner: scanner, ledger: l, limits: limits}
+	return Uploads{
+		files: f, tickets: t, blobs: b, types: types, scanner: scanner, ledger: l, limits: limits,
+		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+}
+
+// inTurn does what keeps a processor or the disk busy, for as few uploads at a time as there are processors: a hundred that
+// arrive at once would else hold up everybody who asks for a ticket.
+func (u Uploads) inTurn(ctx context.Context, do func() error) error {
+	select {
+	case u.turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-u.turns }()
+	return do()
 }
 
 // Incoming is an upload whose bytes have arrived. Close it.
@@ -151,7 +168,12 @@ func (u Uploads) Finish(ctx context.Context, r Request, in *Incoming, d Details)
 }
 
 func (u Uploads) finish(ctx context.Context, r Request, in *Incoming, d Details) (eventstore.Stream, error) {
-	mimeType, category, err := u.types.Inspect(ctx, in, in.Size(), in.filename, d.Declared)
+	var mimeType string
+	var category file.Category
+	err := u.inTurn(ctx, func() (err error) {
+		mimeType, category, err = u.types.Inspect(ctx, in, in.Size(), in.filename, d.Declared)
+		return err
+	})
 	if err != nil {
 		return eventstore.Stream{}, err
 	}
@@ -174,11 +196,14 @@ func (u Uploads) finish(ctx context.Context, r Request, in *Incoming, d Details)
 		}
 		c.Ticket = to.UUID
 	}
-	key := file.BlobKey(r.Org, c.ContentHash)
-	if err := u.keep(ctx, r.Org, key, in); err != nil {
-		return eventstore.Stream{}, err
-	}
-	return u.append(ctx, r, in.id, c, to)
+	var stream eventstore.Stream
+	err = u.inTurn(ctx, func() (err error) {
+		if err = u.keep(ctx, r.Org, file.BlobKey(r.Org, c.ContentHash), in); err == nil {
+			stream, err = u.append(ctx, r, in.id, c, to)
+		}
+		return err
+	})
+	return stream, err
 }
 
 // append writes that the file was uploaded and, in the same breath, that it is attached.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -216,4 +217,51 @@ func TestAnUploadThatCannotBeNotedIsNotAcknowledged(t *testing.T) {
 	_, err = shut.Finish(t.Context(), c.by(c.member), in, commands.Details{})
 	require.ErrorIs(t, err, errBroken)
 	require.False(t, errors.Is(err, commands.ErrInfected))
+}
+
+// slowTypes looks at bytes until it is let go.
+type slowTypes struct {
+	looking chan struct{}
+	letGo   chan struct{}
+}
+
+func (s slowTypes) Inspect(context.Context, io.ReaderAt, int64, string, string) (string, file.Category, error) {
+	s.looking <- struct{}{}
+	<-s.letGo
+	return "image/png", file.Image, nil
+}
+
+// Uploads that arrive at once take turns where they keep a processor busy, and whoever has no time to wait goes.
+func TestUploadsTakeTurns(t *testing.T) {
+	t.Parallel()
+	c, slow := newCabinet(t), slowTypes{make(chan struct{}), make(chan struct{})}
+	uploads := commands.NewUploads(c.files, c.tickets, cellar{c}, slow, nil, c, commands.UploadLimits{Size: 100})
+	begin := func() *commands.Incoming {
+		in, err := uploads.Begin(t.Context(), c.by(c.member), fileID(), "shot.png", 6, strings.NewReader("pixels"))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, in.Close()) })
+		return in
+	}
+	ended := make(chan error)
+	places := runtime.GOMAXPROCS(0)
+	for range places {
+		in := begin()
+		go func() {
+			_, err := uploads.Finish(t.Context(), c.by(c.member), in, commands.Details{})
+			ended <- err
+		}()
+		<-slow.looking
+	}
+	hasty, cancel := context.WithCancel(t.Context())
+	late := begin()
+	go func() {
+		_, err := uploads.Finish(hasty, c.by(c.member), late, commands.Details{})
+		ended <- err
+	}()
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	close(slow.letGo)
+	for range places {
+		require.NoError(t, <-ended)
+	}
 }

@@ -60,14 +60,15 @@ type config struct {
 	passwordCost auth.Cost
 	keysSettle   time.Duration                  // how long after its deletion nobody can have a key any more
 	replaced     map[file.Stage]commands.Reader // who makes a stage in the place of the usual one
-	hearMemory   int64                          // bytes of address space for that child; 0: what it usually needs
-	hear         []string                       // how the program runs itself as the child that hears
+	childMemory  int64                          // bytes of address space for a child of ours; 0: what it usually needs
+	ourselves    []string                       // how the program runs itself as a child
 	retryAfter   time.Duration                  // before the first retry of a job; it doubles
 }
 
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
-	c.passwordCost, c.keysSettle, c.hear, c.retryAfter = auth.OWASP, eventstore.CachedFor, ourselves(), time.Minute
+	c.passwordCost, c.keysSettle, c.retryAfter = auth.OWASP, eventstore.CachedFor, time.Minute
+	c.ourselves, c.childMemory = ourselves()
 	if err != nil {
 		return c, err
 	}

@@ -83,11 +83,11 @@ func TestAFileOutlivesItsDatabase(t *testing.T) {
 	t.Parallel()
 	db := ownServer(t)
 	data := t.TempDir()
-	p := begin(t, db.url(), slowly(t, `touch `+data+`/reading; while [ ! -e `+data+`/go ]; do sleep 0.1; done; exec TESSERACT "$@"`),
+	p := begin(t, db.url(), slowly(t, `touch `+data+`/begun; while [ ! -e `+data+`/go ]; do sleep 0.1; done; exec TESSERACT "$@"`),
 		"DATA_DIR="+data, "JOB_LEASE=3s", "WORKERS=1", "RATE_LIMIT_UPLOAD=0")
 	ada := p.founder("ada")
 	id := ada.upload("shot.png", screenshot(t, "Payment declined")).id()
-	eventually(t, func() bool { _, err := os.Stat(filepath.Join(data, "reading")); return err == nil })
+	eventually(t, func() bool { _, err := os.Stat(filepath.Join(data, "begun")); return err == nil })
 	db.crash()
 	p.awaitMissing("database")
 	require.NoError(t, os.WriteFile(filepath.Join(data, "go"), nil, 0o600))

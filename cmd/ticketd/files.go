@@ -12,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"ticketd/adapters/apart"
 	"ticketd/adapters/extract"
 	"ticketd/adapters/filetype"
 	"ticketd/adapters/jobs"
@@ -55,6 +57,8 @@ type files struct {
 	readings postgres.Readings
 	ledger   postgres.Blobs
 	jobs     *jobs.Jobs
+
+	temporary temporary
 }
 
 func (p *program) wireFiles(tickets commands.Tickets) (err error) {
@@ -69,39 +73,44 @@ func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	}
 	f.uploads = commands.NewUploads(f.commands, tickets, f.store, filetype.New(c.UploadTypes == "strict"), scanner, f.ledger,
 		commands.UploadLimits{Size: c.UploadSize << 20, ScanRequired: c.ScanRequired})
-	processing := commands.NewProcessing(f.commands, f.store, f.readings, c.readers(p.log), p.log)
+	if f.temporary, err = newTemporary(filepath.Join(c.DataDir, "reading")); err != nil {
+		return fmt.Errorf("prepare to read files: %w", err)
+	}
+	processing := commands.NewProcessing(f.commands, f.store, f.readings, c.readers(p.log, f.temporary.path), p.log)
 	f.jobs, err = jobs.New(p.pool, jobs.Options{
 		Workers: c.Workers, Process: processing.Process, GiveUp: processing.GiveUp, RetryAfter: c.retryAfter, Lease: c.Lease, Log: p.log,
 	})
 	return err
 }
 
-// readers answers who makes which stage.
-func (c config) readers(log *slog.Logger) map[file.Stage]commands.Reader {
-	pictures := ocr.New(ocr.Options{})
+// readers answers who makes which stage. All but the one that waits for its own children have processes of their own.
+func (c config) readers(log *slog.Logger, temporary string) map[file.Stage]commands.Reader {
 	var hearing []transcribe.Provider
 	if c.OpenAIKey != "" || c.OpenAIBaseURL != "" {
 		hearing = append(hearing, llm.NewTranscriber(cmp.Or(c.OpenAIBaseURL, "https://api.openai.com/v1"), c.OpenAIKey, c.TranscriptionModel))
 	}
-	hearing = append(hearing, transcribe.Vosk{Dir: c.SpeechDir, Language: "en", Hear: c.hear, Memory: c.hearMemory}, transcribe.Pocketsphinx{})
+	hear := append(slices.Clip(c.ourselves), "hear")
+	hearing = append(hearing, transcribe.Vosk{Dir: c.SpeechDir, Language: "en", Hear: hear, Memory: c.childMemory}, transcribe.Pocketsphinx{})
 	recordings := transcribe.New(log, hearing...)
-	recordings.Temporary = c.readingFolder()
-	readers := map[file.Stage]commands.Reader{
-		file.Validation:    probe.Reader{},
-		file.OCR:           pictures,
-		file.Transcription: recordings,
-		file.Extraction:    extract.New(extract.Config{Pictures: pictures.ReadPicture, Temporary: c.readingFolder()}),
+	recordings.Temporary = temporary
+	readers := map[file.Stage]commands.Reader{file.Transcription: recordings}
+	for stage := range readersApart("") {
+		limits := apart.Limits(stage)
+		limits.Memory = cmp.Or(c.childMemory, limits.Memory)
+		readers[stage] = apart.Reader{Stage: stage, Program: append(slices.Clip(c.ourselves), "read", temporary), Limits: limits}
 	}
 	maps.Copy(readers, c.replaced)
 	return readers
 }
 
-// readingFolder is for what readers make of uploads on their way. It is emptied when the program starts: a crash must leave
-// nobody's voice behind.
-func (c config) readingFolder() string { return filepath.Join(c.DataDir, "reading") }
-
-func (c config) emptyReadingFolder() error {
-	return errors.Join(os.RemoveAll(c.readingFolder()), os.MkdirAll(c.readingFolder(), 0o700))
+// readersApart answers who makes which stage in the child that reads.
+func readersApart(temporary string) map[file.Stage]commands.Reader {
+	pictures := ocr.New(ocr.Options{})
+	return map[file.Stage]commands.Reader{
+		file.Validation: probe.Reader{},
+		file.OCR:        pictures,
+		file.Extraction: extract.New(extract.Config{Pictures: pictures.ReadPicture, Temporary: temporary}),
+	}
 }
 
 // openBlob opens an upload's bytes. What is not there is fs.ErrNotExist.
@@ -202,13 +211,24 @@ func hearCommand() *cobra.Command {
 	}
 }
 
-// ourselves is how the program runs itself as the child that hears.
-func ourselves() []string {
+// readCommand is how the program runs itself to read an upload, which may be made to harm.
+func readCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "read FOLDER STAGE", Short: "Read the upload that standard input describes", Hidden: true, Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return apart.Serve(cmd.Context(), readersApart(args[0]), args[1], cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+}
+
+// ourselves is how the program runs itself as a child, and how many bytes of address space that may take; 0: what it
+// usually needs. Only the program of the tests has another way.
+var ourselves = func() (program []string, memory int64) {
 	path, err := os.Executable()
 	if err != nil {
 		path = os.Args[0]
 	}
-	return []string{path, "hear"}
+	return []string{path}, 0
 }
 
 // usualWorkers is how many uploads of a kind are read at a time: reading keeps a core busy.

@@ -33,10 +33,16 @@ const password = "correct horse battery staple"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) != "" { // this process is the program of another test: see embedded_test.go
+		ourselves = testChild
 		main()
 		return
 	}
 	postgrestest.Main(m)
+}
+
+// testChild is how the program of a test runs itself as a child.
+func testChild() (program []string, memory int64) {
+	return []string{"env", helperVariable + "=1", os.Args[0]}, childMemory
 }
 
 // instance is one running program.
@@ -54,11 +60,12 @@ type instance struct {
 // quiet is the configuration of a test: no limits, and passwords that cost nothing.
 func quiet(t *testing.T) config {
 	t.Helper()
+	program, memory := testChild()
 	return config{
 		HTTPAddr: "127.0.0.1:0", DatabaseURL: postgrestest.Database(t), DataDir: t.TempDir(), Environment: "development", Registration: "open",
 		WSMessages: 100_000, WSConnections: 1000, LogLevel: "info", LogFormat: "json",
 		StorageQuota: 1 << 20, UploadSize: 100, UploadTypes: "all", SpeechDir: "../../engines/vosk", Workers: 1, Lease: 3 * time.Second,
-		hear: []string{"env", helperVariable + "=1", os.Args[0], "hear"}, hearMemory: hearMemory, retryAfter: 50 * time.Millisecond,
+		ourselves: program, childMemory: memory, retryAfter: 50 * time.Millisecond,
 		passwordCost: auth.Cost{MemoryKiB: 8, Passes: 1, Threads: 1},
 	}
 }

@@ -30,7 +30,7 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(
 		serveCommand(), migrateCommand(), tokenCommand(), watchCommand(), permissionsCommand(), openAPICommand(), healthCommand(), backupCommand(), restoreCommand(), versionCommand(), seedCommand(), rebuildCommand(),
-		verifyCommand(), exportCommand(), proofCommand(), keyCommand(), hearCommand(),
+		verifyCommand(), exportCommand(), proofCommand(), keyCommand(), hearCommand(), readCommand(),
 	)
 	return root
 }

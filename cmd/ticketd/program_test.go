@@ -56,12 +56,14 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 	environment(t)
 	c, err := readConfig()
 	require.NoError(t, err)
+	executable, err := os.Executable()
+	require.NoError(t, err)
 	require.Equal(t, config{
 		HTTPAddr: ":8000", DataDir: "./data", Environment: "development", Registration: "open", LimitDefault: limit{1000, time.Hour},
 		LimitAuth: limit{100, 5 * time.Minute}, LimitLogin: limit{10, 5 * time.Minute}, WSMessages: 60, WSConnections: 20000, LogLevel: "info",
 		LogFormat: "json", LimitUpload: limit{50, 5 * time.Minute}, StorageQuota: 10240, UploadSize: 100, UploadTypes: "all",
 		Workers: usualWorkers(), Lease: 30 * time.Second, SpeechDir: "./engines/vosk", TranscriptionModel: "whisper-1",
-		passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor, hear: ourselves(), retryAfter: time.Minute,
+		passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor, ourselves: []string{executable}, retryAfter: time.Minute,
 	}, c)
 	require.True(t, c.development())
 	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")

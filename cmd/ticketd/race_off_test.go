@@ -5,5 +5,5 @@ package main
 // raceDetector tells that everything takes ten times as long.
 const raceDetector = false
 
-// hearMemory is what the child that hears may take.
-const hearMemory = 4 << 30
+// childMemory is what a child of ours may take.
+const childMemory = 4 << 30

@@ -5,5 +5,5 @@ package main
 // raceDetector tells that everything takes ten times as long.
 const raceDetector = true
 
-// hearMemory is what the child that hears may take.
-const hearMemory = 1 << 50 // the detector's shadow memory is address space too
+// childMemory is what a child of ours may take.
+const childMemory = 1 << 50 // the detector's shadow memory is address space too

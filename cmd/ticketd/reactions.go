@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,12 +11,11 @@ import (
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ticketd/commands"
-	"ticketd/domain"
 	"ticketd/eventstore"
+	"ticketd/internal/wordless"
 )
 
 // poisonTopic is where references to events lie whose reaction failed again and again; its table is watermill's.
@@ -47,24 +45,6 @@ func (p poisoned) Publish(topic string, messages ...*message.Message) error {
 			"reaction", m.Metadata.Get(middleware.PoisonedHandlerKey), "position", m.UUID)
 	}
 	return nil
-}
-
-// wordless answers what went wrong without what it went wrong on: the reason is kept and logged where no erasure looks,
-// and an error may quote what somebody wrote.
-func wordless(err error) error {
-	if err == nil {
-		return nil
-	}
-	if refusal, ok := errors.AsType[*domain.Error](err); ok {
-		return errors.New(refusal.Code)
-	}
-	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return errors.New("SQLSTATE " + answer.Code)
-	}
-	for errors.Unwrap(err) != nil {
-		err = errors.Unwrap(err)
-	}
-	return fmt.Errorf("%T", err)
 }
 
 // newRouter ties every reaction to its place in the log. A reaction that keeps failing is set aside after five tries,
@@ -98,7 +78,7 @@ func newRouter(pool *pgxpool.Pool, feed *eventstore.Feed, log *slog.Logger, heal
 			if !ok {
 				return fmt.Errorf("message %s carries no event", m.UUID)
 			}
-			return wordless(r.React(m.Context(), event))
+			return wordless.Of(r.React(m.Context(), event))
 		})
 	}
 	return router, nil

@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/commands"
-	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 )
 
@@ -91,18 +88,6 @@ func TestAReactionThatHasStopped(t *testing.T) {
 	require.Contains(t, log.String(), "nobody.knows", "the reason is in the log")
 	stop()
 	require.NoError(t, <-ended)
-}
-
-func TestAReasonQuotesNobody(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, wordless(nil))
-	for want, err := range map[string]error{
-		"ticket_not_found":    fmt.Errorf("release Ann's ticket: %w", ticket.ErrNotFound.With("There is no ticket of Ann's.")),
-		"SQLSTATE 22P02":      fmt.Errorf("look up Ann: %w", &pgconn.PgError{Code: "22P02", Message: "invalid: Ann"}),
-		"*errors.errorString": fmt.Errorf("look up: %w", errors.New("Ann")),
-	} {
-		require.EqualError(t, wordless(err), want)
-	}
 }
 
 func TestTheOrganizationHasAName(t *testing.T) {

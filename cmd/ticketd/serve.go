@@ -26,9 +26,6 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", p.config.HTTPAddr, err)
 	}
-	if err := p.config.emptyReadingFolder(); err != nil {
-		return errors.Join(fmt.Errorf("prepare to read files: %w", err), listener.Close())
-	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 5) // whatever must not end while the program serves

@@ -281,6 +281,7 @@ func (p *program) close(ctx context.Context) {
 	if p.store != nil {
 		p.store.Close()
 	}
+	p.files.temporary.remove()
 	if p.pool != nil {
 		p.pool.Close()
 	}

@@ -4,7 +4,7 @@
 //
 // A decoder that is a part of this program takes its memory, its processors and, when it meets a file that was made to harm,
 // its life. With three screenshots at work the slowest of a hundred requests waited 50 ms for a processor, because the
-// scheduler of Go knows no priorities; that of the kernel does. So each reading happens in a child, which is the same
+// scheduler of Go knows no priorities; that of the kernel does. So decoding happens in a child, which is the same
 // program: it gives way to whatever people wait for, may take so much memory and no more, holds no secret in its
 // environment, and when it dies the upload is tried again.
 //

@@ -83,7 +83,8 @@ func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	return err
 }
 
-// readers answers who makes which stage. All but the one that waits for its own children have processes of their own.
+// readers answers who makes which stage. Those that decode what somebody uploaded have processes of their own: validation
+// looks at the first bytes only, and transcription waits for children anyway.
 func (c config) readers(log *slog.Logger, temporary string) map[file.Stage]commands.Reader {
 	var hearing []transcribe.Provider
 	if c.OpenAIKey != "" || c.OpenAIBaseURL != "" {
@@ -93,7 +94,7 @@ func (c config) readers(log *slog.Logger, temporary string) map[file.Stage]comma
 	hearing = append(hearing, transcribe.Vosk{Dir: c.SpeechDir, Language: "en", Hear: hear, Memory: c.childMemory}, transcribe.Pocketsphinx{})
 	recordings := transcribe.New(log, hearing...)
 	recordings.Temporary = temporary
-	readers := map[file.Stage]commands.Reader{file.Transcription: recordings}
+	readers := map[file.Stage]commands.Reader{file.Validation: probe.Reader{}, file.Transcription: recordings}
 	for stage := range readersApart("") {
 		limits := apart.Limits(stage)
 		limits.Memory = cmp.Or(c.childMemory, limits.Memory)
@@ -107,7 +108,6 @@ func (c config) readers(log *slog.Logger, temporary string) map[file.Stage]comma
 func readersApart(temporary string) map[file.Stage]commands.Reader {
 	pictures := ocr.New(ocr.Options{})
 	return map[file.Stage]commands.Reader{
-		file.Validation: probe.Reader{},
 		file.OCR:        pictures,
 		file.Extraction: extract.New(extract.Config{Pictures: pictures.ReadPicture, Temporary: temporary}),
 	}

@@ -67,7 +67,7 @@ func (scripted) Read(ctx context.Context, s commands.Source, progress commands.R
 func reader() apart.Reader {
 	limits := apart.Limits(file.OCR)
 	limits.Memory = 1 << 50 // the race detector's shadow is address space too
-	return apart.Reader{Stage: file.OCR, Program: []string{"env", "APART_CHILD=1", os.Args[0]}, Limits: limits}
+	return apart.Reader{Stage: file.OCR, Program: []string{"env", "APART_CHILD=1", "GORACE=atexit_sleep_ms=0", os.Args[0]}, Limits: limits}
 }
 
 func quiet(int, string) {}

@@ -40,9 +40,10 @@ func TestMain(m *testing.M) {
 	postgrestest.Main(m)
 }
 
-// testChild is how the program of a test runs itself as a child.
+// testChild is how the program of a test runs itself as a child. The race detector would have each rest for a second before
+// it ends.
 func testChild() (program []string, memory int64) {
-	return []string{"env", helperVariable + "=1", os.Args[0]}, childMemory
+	return []string{"env", helperVariable + "=1", "GORACE=atexit_sleep_ms=0", os.Args[0]}, childMemory
 }
 
 // instance is one running program.

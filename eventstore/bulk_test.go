@@ -29,7 +29,7 @@ func TestABulkIsReadAsIfItHadHappened(t *testing.T) {
 	})
 	at := time.Date(2024, 2, 29, 12, 0, 0, 123_456_789, time.UTC)
 	person, streams := newID(), []eventstore.Stream{fresh(), fresh()}
-	const rounds, each = 510, 10 // more events than a page
+	const rounds, each = 102, 50 // more events than a page
 	for n := range rounds {
 		bulk.At(at.Add(time.Duration(n) * time.Second))
 		for i := range streams {

@@ -128,7 +128,7 @@ func TestEverythingAsItWas(t *testing.T) {
 		return m
 	}
 	moments := []moment{look()}
-	for n := range 40 {
+	for n := range 24 {
 		changes[dice.IntN(len(changes))](n)
 		moments = append(moments, look())
 	}

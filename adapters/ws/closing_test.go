@@ -110,10 +110,10 @@ func TestATokenExpiresOnAnOpenSocket(t *testing.T) {
 
 func TestPingsKeepAServiceWorkerAwake(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, hurried(func(x *times) { x.pingEvery, x.sweepEvery = 20*time.Millisecond, 5*time.Millisecond }))
+	w := newWorld(t, hurried(func(x *times) { x.pingEvery, x.sweepEvery = time.Second, 5*time.Millisecond })) // not before it is connected
 	token, _ := w.member(w.acme(), domain.Admin)
 	c := w.connect(token)
-	for range 3 {
+	for range 2 {
 		r := c.read()
 		require.Equal(t, "ping", r.Type)
 		require.Equal(t, system, r.Protocol)

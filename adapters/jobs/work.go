@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"ticketd/commands"
+	"ticketd/internal/wordless"
 )
 
 // worker does jobs for River, in one life of a process.
@@ -20,7 +21,7 @@ type worker struct {
 	gate    *gate
 }
 
-const errAbandoned = plainError("its worker died in the middle of every try")
+const errAbandoned = wordless.PlainError("its worker died in the middle of every try")
 
 // Work implements river.Worker.
 func (w *worker) Work(ctx context.Context, job *river.Job[readFile]) error {
@@ -37,7 +38,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[readFile]) error {
 	case ctx.Err() != nil:
 		return context.Canceled // River puts it back, and the try does not count
 	case !asked.Last:
-		return wordless(err)
+		return wordless.Of(err)
 	}
 	return w.park(ctx, job.ID, asked, err)
 }
@@ -54,7 +55,7 @@ func (w *worker) Middleware(*rivertype.JobRow) []rivertype.WorkerMiddleware {
 func (w *worker) process(ctx context.Context, job commands.FileJob) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = plainError(fmt.Sprintf("it panicked with a %T", value)) // which may be what somebody wrote
+			err = wordless.PlainError(fmt.Sprintf("it panicked with a %T", value)) // which may be what somebody wrote
 			w.options.Log.WarnContext(ctx, "a job panicked", "file", job.File, "cause", err, "stack", string(debug.Stack()))
 		}
 	}()
@@ -67,11 +68,11 @@ func (w *worker) park(ctx context.Context, id int64, job commands.FileJob, cause
 		if ctx.Err() != nil {
 			return context.Canceled
 		}
-		w.options.Log.WarnContext(ctx, "a job could not be given up yet", "job", id, "file", job.File, "cause", wordless(err))
+		w.options.Log.WarnContext(ctx, "a job could not be given up yet", "job", id, "file", job.File, "cause", wordless.Of(err))
 		return river.JobSnooze(w.options.RetryAfter)
 	}
-	w.options.Log.WarnContext(ctx, "a job was parked after its last try", "job", id, "file", job.File, "cause", wordless(cause))
-	return wordless(cause)
+	w.options.Log.WarnContext(ctx, "a job was parked after its last try", "job", id, "file", job.File, "cause", wordless.Of(cause))
+	return wordless.Of(cause)
 }
 
 // NextRetry implements river.Worker.

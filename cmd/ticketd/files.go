@@ -73,8 +73,10 @@ func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	}
 	f.uploads = commands.NewUploads(f.commands, tickets, f.store, filetype.New(c.UploadTypes == "strict"), scanner, f.ledger,
 		commands.UploadLimits{Size: c.UploadSize << 20, ScanRequired: c.ScanRequired})
-	if f.temporary, err = newTemporary(filepath.Join(c.DataDir, "reading")); err != nil {
-		return fmt.Errorf("prepare to read files: %w", err)
+	if !c.tool { // which reads none
+		if f.temporary, err = newTemporary(filepath.Join(c.DataDir, "reading")); err != nil {
+			return fmt.Errorf("prepare to read files: %w", err)
+		}
 	}
 	processing := commands.NewProcessing(f.commands, f.store, f.readings, c.readers(p.log, f.temporary.path), p.log)
 	f.jobs, err = jobs.New(p.pool, jobs.Options{

@@ -21,6 +21,14 @@ type Plain interface {
 	Plain() string
 }
 
+// PlainError is such an error that is nothing else.
+type PlainError string
+
+func (e PlainError) Error() string { return string(e) }
+
+// Plain implements Plain.
+func (e PlainError) Plain() string { return string(e) }
+
 // Of answers an error that says as much as may be kept: the code of a refusal, our own words, PostgreSQL's code, or the
 // type of the first cause, of joined errors that of the first. nil for nil.
 func Of(err error) error {

@@ -32,7 +32,7 @@ COPY --from=speech /src/engines/vosk /usr/local/share/ticketd/vosk
 ENV DATA_DIR=/data SPEECH_DIR=/usr/local/share/ticketd/vosk
 VOLUME /data
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["ticketd", "health"]
 ENTRYPOINT ["ticketd"]
 CMD ["serve"]

@@ -49,18 +49,20 @@ fuzz: ## A minute of fuzzing for each fuzz target
 	done
 
 .PHONY: golden
-golden: ## Write golden files for new events, routes and rows; read the diff before committing
+golden: ## Write golden files for new events, routes, rows and tools; read the diff before committing
 	UPDATE_GOLDEN=1 go test ./eventstore/catalog ./adapters/http
+	UPDATE_GOLDEN=1 go test -run TestToolsStayAsTheyWerePublished ./adapters/mcp
 	UPDATE_GOLDEN=1 go test -run TestRowsChangeOnlyWithTheirCode ./projections
 
 .PHONY: generate
 generate: build ## Write the documents that are made from the code
 	bin/ticketd openapi > docs/openapi.json
 	bin/ticketd permissions --markdown > docs/permissions.md
+	bin/ticketd tools --markdown > docs/mcp.md
 
 .PHONY: generated
 generated: generate ## Check that the generated documents are committed as they are
-	git diff --exit-code docs/openapi.json docs/permissions.md
+	git diff --exit-code docs/openapi.json docs/permissions.md docs/mcp.md
 
 .PHONY: feature
 feature: ## Every file of one noun: make feature NAME=ticket

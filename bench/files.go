@@ -62,7 +62,6 @@ type filesWorld struct {
 	*world
 	dir    string // for what is made to be uploaded
 	speech string // the folder of Vosk; empty: it is not here
-	member string // a token
 	ear    *ear
 }
 

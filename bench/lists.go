@@ -55,7 +55,7 @@ func benchLists(ctx context.Context, l *lab, o options, out io.Writer) (err erro
 
 // seed fills a database by the program's own command.
 func (l *lab) seed(ctx context.Context, database string, tickets int) error {
-	program, err := l.build(ctx)
+	program, err := l.build(ctx, "ticketd")
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ var sections = []struct {
 	{"replay", benchReplay},
 	{"sockets", benchSockets},
 	{"files", benchFiles},
+	{"agents", benchAgents},
+	{"chat", benchChat},
+	{"quality", benchQuality},
 }
 
 func main() {

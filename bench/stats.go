@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,4 +103,30 @@ func drive(ctx context.Context, workers int, span time.Duration, op func(ctx con
 func summary(took []time.Duration, span time.Duration) sample {
 	slices.Sort(took)
 	return sample{rate: float64(len(took)) / span.Seconds(), p50: percentile(took, .5), p99: percentile(took, .99), done: len(took)}
+}
+
+// line is one thing that is measured beside others.
+type line struct {
+	what string
+	op   func(context.Context) error
+	of   series
+}
+
+// inTurns repeats each line's operation for a while, one after the other and as often as there are rounds. The first line
+// is the limit of the others.
+func inTurns(ctx context.Context, o options, lines []line) error {
+	for range o.rounds {
+		var limit sample
+		for i := range lines {
+			measured, err := drive(ctx, 1, o.span, func(ctx context.Context, _ int) error { return lines[i].op(ctx) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", lines[i].what, err)
+			}
+			if i == 0 {
+				limit = measured
+			}
+			lines[i].of.add(measured, limit)
+		}
+	}
+	return nil
 }

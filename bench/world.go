@@ -23,6 +23,7 @@ import (
 type world struct {
 	pool         *pgxpool.Pool
 	real, limit  *server
+	member       string // the token of who calls
 	org          domain.OrgID
 	tokens       *auth.Tokens
 	newestMember int
@@ -72,27 +73,27 @@ func newWorld() *world {
 
 // serve builds and starts the real program on a database, with its rate limits off and more in its environment.
 func (l *lab) serve(ctx context.Context, name, database string, more ...string) (*server, error) {
-	program, err := l.build(ctx)
+	program, err := l.build(ctx, "ticketd")
 	if err != nil {
 		return nil, err
 	}
 	return l.launch(ctx, name+"-real", func(address string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, program, "serve")
 		cmd.Env = append(append(os.Environ(),
-			"HTTP_ADDR="+address, "DATABASE_URL="+database, "DATA_DIR="+l.dir, "ENVIRONMENT=production", "JWT_SECRET="+jwtSecret,
+			"HTTP_ADDR="+address, "MCP_ADDR=127.0.0.1:0", "DATABASE_URL="+database, "DATA_DIR="+l.dir, "ENVIRONMENT=production", "JWT_SECRET="+jwtSecret,
 			"ENCRYPTION_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32)), "RATE_LIMIT_DEFAULT=0", "RATE_LIMIT_AUTH=0", "RATE_LIMIT_LOGIN=0"), more...)
 		return cmd
 	})
 }
 
-// build compiles the program as it stands in the tree.
-func (l *lab) build(ctx context.Context) (string, error) {
-	path, err := filepath.Abs(filepath.Join(l.dir, "ticketd"))
+// build compiles one of the programs as it stands in the tree.
+func (l *lab) build(ctx context.Context, program string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(l.dir, program))
 	if err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "ticketd/cmd/ticketd").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build ticketd: %w: %s", err, out)
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "ticketd/cmd/"+program).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", program, err, out)
 	}
 	return path, nil
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/agentrun"
 	"ticketd/domain/file"
 	"ticketd/domain/organization"
+	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/domain/user"
 	"ticketd/eventstore"
@@ -18,6 +20,9 @@ import (
 // Words finds the streams that hold what somebody wrote.
 type Words interface {
 	WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventstore.Wording, error)
+
+	// Read answers events as eventstore.Reader does.
+	Read(ctx context.Context, q eventstore.Query) ([]eventstore.Recorded, error)
 }
 
 // Copies are the places outside the log and its tables where somebody's words may lie.
@@ -36,20 +41,42 @@ type Copies interface {
 // eventstore.Eraser). The tables still hold the words. So each stream with such words is told of the erasure by a fact of
 // its own: its append writes the rows anew, a rebuild meets it, sockets and search hear of it, and its history tells the
 // auditor. Nothing else has to know where words lie.
+//
+// An agent that worked for somebody else may have been shown such a ticket or upload, and its run keeps what it saw, sealed
+// with the other's key. So a run has a key of its own too, which goes when the run names what held the person's words.
+//
+// Articles of the knowledge base and configurations of agents are the organization's. They stay as they are, and name an
+// author whose name cannot be read any more.
 type Erasures struct {
 	accounts      Accounts
 	tickets       Tickets
 	files         Files
 	organizations Organizations
+	threads       Threads
+	runs          Handler[agentrun.State, agentrun.Command, agentrun.Event]
 	words         Words
 	copies        Copies
 	settled       time.Duration
 }
 
-// NewErasures ties erasing to the aggregates, and to what lies outside them. settled is how long after its deletion
-// nobody can have a key any more.
-func NewErasures(a Accounts, t Tickets, f Files, o Organizations, w Words, c Copies, settled time.Duration) Erasures {
-	return Erasures{accounts: a, tickets: t, files: f, organizations: o, words: w, copies: c, settled: settled}
+// ErasureParts is what erasing works with.
+type ErasureParts struct {
+	Accounts      Accounts
+	Tickets       Tickets
+	Files         Files
+	Organizations Organizations
+	Threads       Threads
+	Words         Words
+	Copies        Copies
+	Settled       time.Duration // how long after its deletion nobody can have a key any more
+}
+
+// NewErasures ties erasing to the aggregates, and to what lies outside them.
+func NewErasures(log eventstore.Log, p ErasureParts) Erasures {
+	return Erasures{
+		accounts: p.Accounts, tickets: p.Tickets, files: p.Files, organizations: p.Organizations, threads: p.Threads, runs: NewHandler(log, agentrun.Decider),
+		words: p.Words, copies: p.Copies, settled: p.Settled,
+	}
 }
 
 // Request ends a person's membership and asks for their erasure; Finish does it. alone says that nobody else is left in
@@ -103,14 +130,25 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 	if err != nil {
 		return report, err
 	}
+	told := map[uuid.UUID]bool{}
+	shown := sources{}
 	for i, w := range streams {
 		switch w.Category {
 		case ticket.Decider.Category:
-			_, err = e.tickets.Handle(ctx, r, ticket.ID{UUID: w.Stream}, ticket.EraseWords{Of: id, By: domain.System})
+			var stream eventstore.Stream
+			stream, err = e.tickets.Handle(ctx, r, ticket.ID{UUID: w.Stream}, ticket.EraseWords{Of: id, By: domain.System})
+			shown[w.Stream] = e.tickets.handler.Fold(stream).CreatedBy == id
 			report.Tickets++
 		case file.Decider.Category:
 			_, err = e.files.Handle(ctx, r, domain.FileID{UUID: w.Stream}, file.EraseWords{Of: id, By: domain.System})
+			shown[w.Stream] = true
 			report.Files++
+		case thread.Decider.Category:
+			_, err = e.threads.Handle(ctx, r, w.Stream, thread.EraseWords{Of: id, By: domain.System})
+			report.Threads++
+		case agentrun.Decider.Category:
+			_, err = e.runs.Handle(ctx, r, w.Stream, agentrun.EraseWords{Of: id, By: domain.System})
+			told[w.Stream] = true
 		case organization.Decider.Category:
 			_, err = e.organizations.Handle(ctx, r, w.Stream, organization.EraseWords{Of: id, By: domain.System})
 			report.Organizations++
@@ -119,6 +157,20 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 			return report, fmt.Errorf("erase words in %s %s: %w", w.Category, w.Stream, err)
 		}
 		progress(i+1, len(streams))
+	}
+	report.Runs = len(told)
+	others, err := e.runsShown(ctx, r.Org, shown)
+	if err != nil {
+		return report, err
+	}
+	for _, run := range others {
+		if told[run] {
+			continue
+		}
+		if _, err := e.runs.Handle(ctx, r, run, agentrun.EraseWords{By: domain.System}); err != nil {
+			return report, fmt.Errorf("erase words in run %s: %w", run, err)
+		}
+		report.Runs++
 	}
 	return report, nil
 }
@@ -130,4 +182,24 @@ func (e Erasures) Expire(ctx context.Context, org domain.OrgID, id ticket.ID) er
 	r := Request{Org: org, By: domain.System, Correlation: cause, Causation: cause}
 	_, err := e.tickets.Handle(ctx, r, id, ticket.EraseWords{By: domain.System})
 	return err
+}
+
+// ExpireRuns erases the runs that were shown any of these tickets, whose words expire. It goes before Expire, after which
+// nobody would come back for runs that were left.
+func (e Erasures) ExpireRuns(ctx context.Context, org domain.OrgID, ids []ticket.ID) error {
+	shown := sources{}
+	for _, id := range ids {
+		shown[id.UUID] = true
+	}
+	runs, err := e.runsShown(ctx, org, shown)
+	if err != nil {
+		return err
+	}
+	r := Request{Org: org, By: domain.System, Correlation: "retention", Causation: "retention"}
+	for _, run := range runs {
+		if _, err := e.runs.Handle(ctx, r, run, agentrun.EraseWords{By: domain.System}); err != nil {
+			return fmt.Errorf("erase words in run %s: %w", run, err)
+		}
+	}
+	return nil
 }

@@ -4,13 +4,17 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/agentrun"
+	"ticketd/domain/file"
 	"ticketd/domain/organization"
+	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/domain/user"
 	"ticketd/eventstore"
@@ -20,6 +24,8 @@ import (
 type archive struct {
 	town
 	tickets  commands.Tickets
+	threads  commands.Threads
+	runs     commands.Handler[agentrun.State, agentrun.Command, agentrun.Event]
 	erasures commands.Erasures
 	scrubbed int
 	broken   map[string]bool
@@ -30,8 +36,17 @@ func newArchive(t *testing.T) *archive {
 	a := &archive{town: newTown(t), broken: map[string]bool{}}
 	numbers := newDesk(t)
 	a.tickets = commands.NewTickets(a.log, numbers, numbers, numbers)
-	a.erasures = commands.NewErasures(a.Accounts, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 0)
+	a.threads = commands.NewThreads(a.log, numbers)
+	a.runs = commands.NewHandler(a.log, agentrun.Decider)
+	a.erasures = a.erasuresOf(a.Accounts, 0)
 	return a
+}
+
+func (a *archive) erasuresOf(accounts commands.Accounts, settled time.Duration) commands.Erasures {
+	return commands.NewErasures(a.log, commands.ErasureParts{
+		Accounts: accounts, Tickets: a.tickets, Files: commands.NewFiles(a.log), Organizations: commands.NewOrganizations(a.log), Threads: a.threads,
+		Words: a, Copies: a, Settled: settled,
+	})
 }
 
 // WordsOf implements commands.Words: slow and obviously right.
@@ -47,6 +62,22 @@ func (a *archive) WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventst
 			if e.CreatedBy.UUID == person {
 				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "ticket"})
 			}
+		case ticket.Commented:
+			if e.Author.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "ticket"})
+			}
+		case thread.Started:
+			if e.CreatedBy.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "thread"})
+			}
+		case agentrun.Started:
+			if e.RequestedBy.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "agent_run"})
+			}
+		case file.Uploaded:
+			if e.UploadedBy.UUID == person {
+				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "file"})
+			}
 		case organization.Founded:
 			if e.FoundedBy.UUID == person {
 				found = append(found, eventstore.Wording{Stream: r.Stream, Category: "organization"})
@@ -56,6 +87,14 @@ func (a *archive) WordsOf(ctx context.Context, org, person uuid.UUID) ([]eventst
 		}
 	}
 	return found, err
+}
+
+// Read implements commands.Words.
+func (a *archive) Read(ctx context.Context, q eventstore.Query) ([]eventstore.Recorded, error) {
+	if a.broken["runs"] {
+		return nil, errBroken
+	}
+	return a.log.Read(ctx, q)
 }
 
 // Scrub implements commands.Copies.
@@ -146,7 +185,7 @@ func TestAnErasureIsTriedAgainUntilItIsDone(t *testing.T) {
 	hers := a.open(leaver)
 	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
 	require.NoError(t, err)
-	for _, part := range []string{"words", "copies"} {
+	for _, part := range []string{"words", "runs", "copies"} {
 		a.broken[part] = true
 		require.ErrorIs(t, a.erasures.Finish(t.Context(), boss.org, leaver.id, quietly), errBroken, part)
 		require.Equal(t, user.ErasurePending, a.user(leaver).Erasure, part)
@@ -164,7 +203,7 @@ func TestAnErasureThatIsAskedToStopGoesOnLater(t *testing.T) {
 	leaver := a.join(boss, "leaver", domain.Member)
 	_, err := a.erasures.Request(t.Context(), boss.request(), leaver.id, false)
 	require.NoError(t, err)
-	patient := commands.NewErasures(a.Accounts, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 1<<40)
+	patient := a.erasuresOf(a.Accounts, 1<<40)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, patient.Finish(ctx, boss.org, leaver.id, quietly), context.Canceled)
@@ -178,7 +217,7 @@ func TestNobodyIsErasedUnasked(t *testing.T) {
 	require.NoError(t, a.erasures.Finish(t.Context(), boss.org, boss.id, quietly))
 	require.Equal(t, user.StatusActive, a.user(boss).Status)
 	broken := a.over(failingLog{Log: a.log, loads: new(atomic.Int64)})
-	e := commands.NewErasures(broken, a.tickets, commands.NewFiles(a.log), commands.NewOrganizations(a.log), a, a, 0)
+	e := a.erasuresOf(broken, 0)
 	require.ErrorIs(t, e.Finish(t.Context(), boss.org, boss.id, quietly), errBroken)
 }
 

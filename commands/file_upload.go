@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 
 	"ticketd/domain"
 	"ticketd/domain/file"
@@ -76,7 +75,7 @@ type Uploads struct {
 	scanner Scanner // nil: there is none
 	ledger  Ledger
 	limits  UploadLimits
-	turns   chan struct{} // holds one for each upload that keeps a processor or the disk busy
+	turns   turns
 }
 
 // UploadLimits is what an operator chooses.
@@ -89,20 +88,8 @@ type UploadLimits struct {
 func NewUploads(f Files, t Tickets, b Blobs, types FileTypes, scanner Scanner, l Ledger, limits UploadLimits) Uploads {
 	return Uploads{
 		files: f, tickets: t, blobs: b, types: types, scanner: scanner, ledger: l, limits: limits,
-		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		turns: newTurns(),
 	}
-}
-
-// inTurn does what keeps a processor or the disk busy, for as few uploads at a time as there are processors: a hundred that
-// arrive at once would else hold up everybody who asks for a ticket.
-func (u Uploads) inTurn(ctx context.Context, do func() error) error {
-	select {
-	case u.turns <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-u.turns }()
-	return do()
 }
 
 // Incoming is an upload whose bytes have arrived. Close it.
@@ -170,7 +157,7 @@ func (u Uploads) Finish(ctx context.Context, r Request, in *Incoming, d Details)
 func (u Uploads) finish(ctx context.Context, r Request, in *Incoming, d Details) (eventstore.Stream, error) {
 	var mimeType string
 	var category file.Category
-	err := u.inTurn(ctx, func() (err error) {
+	err := u.turns.take(ctx, func() (err error) {
 		mimeType, category, err = u.types.Inspect(ctx, in, in.Size(), in.filename, d.Declared)
 		return err
 	})
@@ -197,7 +184,7 @@ func (u Uploads) finish(ctx context.Context, r Request, in *Incoming, d Details)
 		c.Ticket = to.UUID
 	}
 	var stream eventstore.Stream
-	err = u.inTurn(ctx, func() (err error) {
+	err = u.turns.take(ctx, func() (err error) {
 		if err = u.keep(ctx, r.Org, file.BlobKey(r.Org, c.ContentHash), in); err == nil {
 			stream, err = u.append(ctx, r, in.id, c, to)
 		}

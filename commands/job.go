@@ -4,15 +4,34 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ticketd/domain"
 )
+
+// RunJob asks a worker to do a run of an agent.
+type RunJob struct {
+	Org         domain.OrgID
+	Run         uuid.UUID
+	Correlation string // the request everything started with
+	Causation   string // the position of the event that asked for it
+}
+
+// RunJobs hands runs of agents to workers.
+type RunJobs interface {
+	// EnqueueRun asks for a run to be done, an urgent one before others: a person waits for it. To ask again is harmless.
+	EnqueueRun(ctx context.Context, job RunJob, urgent bool) error
+}
 
 // Job is background work as those see it who look after it.
 type Job struct {
 	ID          int64
+	Kind        string // "read_file", "run_agent" or "run_backtest"
 	Queue       string
-	State       string // "available", "running", "retryable", "parked", "completed" ...
-	File        domain.FileID
+	State       string        // "available", "running", "retryable", "parked", "completed" ...
+	File        domain.FileID // that is read
+	Run         uuid.UUID     // of an agent
+	Backtest    uuid.UUID
 	Attempt     int
 	MaxAttempts int
 	CreatedAt   time.Time

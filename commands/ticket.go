@@ -3,8 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -12,13 +10,6 @@ import (
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 )
-
-// AttachableFiles knows the uploads of an organization.
-type AttachableFiles interface {
-	// Missing answers those ids that the actor cannot refer to: unknown, another organization's, deleted, quarantined, or
-	// such as the actor may not see.
-	Missing(ctx context.Context, org domain.OrgID, by domain.Actor, ids []domain.FileID) ([]domain.FileID, error)
-}
 
 // Members knows the people of an organization.
 type Members interface {
@@ -32,11 +23,8 @@ type Numbers interface {
 	Next(ctx context.Context, org domain.OrgID) (int64, error)
 }
 
-// The refusals that need more than the ticket to decide.
-var (
-	ErrUnknownFiles    = &domain.Error{Kind: domain.BadReference, Code: "unknown_files", Message: "Invalid or inaccessible files.", Field: "attachments"}
-	ErrUnknownAssignee = &domain.Error{Kind: domain.Invalid, Code: "unknown_assignee", Message: "The assignee is no active member of this organization.", Field: "assigned_to_id"}
-)
+// ErrUnknownAssignee needs more than the ticket to decide.
+var ErrUnknownAssignee = &domain.Error{Kind: domain.Invalid, Code: "unknown_assignee", Message: "The assignee is no active member of this organization.", Field: "assigned_to_id"}
 
 // Tickets answers commands to tickets.
 type Tickets struct {
@@ -112,33 +100,17 @@ func references(cmd ticket.Command) (attachments []ticket.Attachment, by domain.
 		attachments, by = c.Attachments, c.By
 	case ticket.Attach:
 		attachments, by = c.Attachments, c.By
-	case ticket.ChangeStatus, ticket.Release, ticket.Detach, ticket.Delete, ticket.EraseWords: // they point at nothing
+	case ticket.ChangeStatus, ticket.Categorize, ticket.Release, ticket.Detach, ticket.Delete, ticket.EraseWords: // they point at nothing
 	}
 	return attachments, by, assignee
 }
 
 func (t Tickets) checkFiles(ctx context.Context, org domain.OrgID, by domain.Actor, attachments []ticket.Attachment) error {
-	if len(attachments) == 0 {
-		return nil
+	ids := make([]domain.FileID, len(attachments))
+	for i, a := range attachments {
+		ids[i] = a.FileID
 	}
-	var ids []domain.FileID
-	for _, a := range attachments {
-		if !slices.Contains(ids, a.FileID) {
-			ids = append(ids, a.FileID)
-		}
-	}
-	missing, err := t.files.Missing(ctx, org, by, ids)
-	if err != nil {
-		return fmt.Errorf("look up files: %w", err)
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	names := make([]string, len(missing))
-	for i, id := range missing {
-		names[i] = id.String()
-	}
-	return ErrUnknownFiles.With(fmt.Sprintf("Invalid or inaccessible files: {%s}", strings.Join(names, ", ")))
+	return checkFiles(ctx, t.files, org, by, ids)
 }
 
 // NewID makes the id of something new: UUIDv7, so that new rows lie side by side in every index.

@@ -26,6 +26,14 @@ const (
 	ReprocessFiles    Permission = "files.reprocess"
 	DeleteFiles       Permission = "files.delete"
 	ManageJobs        Permission = "jobs.manage"
+	UseAgents         Permission = "agents.use"
+	ReadRuns          Permission = "agents.runs.read"
+	ReadAgentConfig   Permission = "agents.config.read"
+	ManageAgentConfig Permission = "agents.config.manage"
+	ReadThreads       Permission = "threads.read"
+	WriteThreads      Permission = "threads.write"
+	ReadArticles      Permission = "knowledge.read"
+	WriteArticles     Permission = "knowledge.write"
 )
 
 // Scope is how far a permission reaches.
@@ -66,6 +74,14 @@ var permissions = []struct {
 	{ReprocessFiles, All, All, Own, None},
 	{DeleteFiles, All, All, Own, None},
 	{ManageJobs, All, None, None, None},
+	{UseAgents, All, All, Own, None},
+	{ReadRuns, All, All, Own, All},
+	{ReadAgentConfig, All, All, None, All},
+	{ManageAgentConfig, All, None, None, None},
+	{ReadThreads, All, Own, Own, All},
+	{WriteThreads, Own, Own, Own, None},
+	{ReadArticles, All, All, All, All},
+	{WriteArticles, All, All, None, None},
 }
 
 // Permissions lists every permission in the table's order.

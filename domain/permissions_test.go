@@ -32,6 +32,14 @@ var table = map[domain.Permission][4]domain.Scope{
 	"files.reprocess":          {domain.All, domain.All, domain.Own, domain.None},
 	"files.delete":             {domain.All, domain.All, domain.Own, domain.None},
 	"jobs.manage":              {domain.All, domain.None, domain.None, domain.None},
+	"agents.use":               {domain.All, domain.All, domain.Own, domain.None},
+	"agents.runs.read":         {domain.All, domain.All, domain.Own, domain.All},
+	"agents.config.read":       {domain.All, domain.All, domain.None, domain.All},
+	"agents.config.manage":     {domain.All, domain.None, domain.None, domain.None},
+	"threads.read":             {domain.All, domain.Own, domain.Own, domain.All},
+	"threads.write":            {domain.Own, domain.Own, domain.Own, domain.None},
+	"knowledge.read":           {domain.All, domain.All, domain.All, domain.All},
+	"knowledge.write":          {domain.All, domain.All, domain.None, domain.None},
 }
 
 func TestEveryCellOfThePermissionTable(t *testing.T) {

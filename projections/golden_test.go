@@ -17,7 +17,10 @@ import (
 )
 
 // openings are the facts that a stream of each noun begins with.
-var openings = map[string]string{"ticket": "ticket.opened", "user": "user.registered", "organization": "organization.founded", "file": "file.uploaded"}
+var openings = map[string]string{
+	"ticket": "ticket.opened", "user": "user.registered", "organization": "organization.founded", "file": "file.uploaded",
+	"agent_config": "agent_config.adopted", "article": "article.written", "thread": "thread.started", "agent_run": "agent_run.started", "backtest": "backtest.started",
+}
 
 // histories are told besides the opening of each noun followed by each of its events.
 var histories = map[string][]string{
@@ -33,6 +36,15 @@ var histories = map[string][]string{
 	"erased in flight": {"file.upload_started", "file.words_erased"},
 	"given away":       {"ticket.opened", "ticket.assigned", "ticket.unassigned", "ticket.deleted"},
 	"rule renamed":     {"organization.founded", "organization.retention_set", "organization.renamed"},
+	"taken back":       {"agent_config.adopted", "agent_config.changed", "agent_config.rolled_back"},
+	"out of date":      {"article.written", "article.revised", "article.deleted"},
+	"a conversation":   {"thread.started", "thread.message_added", "thread.replied", "thread.renamed", "thread.message_added", "thread.reply_failed", "thread.deleted"},
+	"forgotten":        {"thread.started", "thread.message_added", "thread.words_erased"},
+	"a good run":       {"agent_run.started", "agent_run.provider_failed", "agent_run.model_asked", "agent_run.tool_called", "agent_run.model_asked", "agent_run.completed", "agent_run.words_erased"},
+	"a bad run":        {"agent_run.started", "agent_run.model_asked", "agent_run.failed"},
+	"a whole trial":    {"backtest.started", "backtest.judged", "backtest.judged", "backtest.completed"},
+	"tried beside":     {"agent_config.adopted", "agent_config.shadow_set", "agent_config.changed", "agent_config.shadow_cleared"},
+	"sorted by rules":  {"ticket.opened", "ticket.categorized", "ticket.corrected", "ticket.edited"},
 }
 
 // The same events must give the same rows for ever, or the program must know that its tables are of yesterday. These are

@@ -8,6 +8,8 @@ import (
 
 	"ticketd/domain"
 	"ticketd/domain/file"
+	"ticketd/domain/organization"
+	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 )
@@ -17,8 +19,8 @@ type Notice struct {
 	Position int64
 	At       time.Time
 	Org      domain.OrgID
-	Topic    uuid.UUID // the ticket or the upload it is about
-	Protocol string    // "ticket" or "file"
+	Topic    uuid.UUID // the ticket, the upload, the thread or the organization it is about
+	Protocol string    // "ticket", "file", "chat" or "system"
 	Type     string    // e.g. "ticket_status_update"
 	Data     any       // marshals to the notice's data
 
@@ -33,6 +35,7 @@ func (n Notice) VisibleTo(a domain.Actor) bool { return a.May(n.Needs, n.Owners.
 type Notices struct {
 	Tickets *Tickets
 	Files   *Files
+	Threads *Threads
 }
 
 // From answers the notices of the events, in order. Events nobody is told about make none.
@@ -53,6 +56,10 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 	if err != nil {
 		return nil, err
 	}
+	creators, err := lookUp[thread.Event](ctx, events, n.Threads.owners)
+	if err != nil {
+		return nil, err
+	}
 	var notices []Notice
 	for _, r := range events {
 		notice := Notice{Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream}
@@ -61,6 +68,12 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 			notices = append(notices, notice.aboutTicket(e, r, owners[r.Stream]))
 		case file.Event:
 			notices = append(notices, notice.aboutFile(e, r, files[r.Stream], reached[r.Stream], texts))
+		case organization.BudgetReached:
+			notices = append(notices, notice.aboutBudget(e, r.At))
+		case thread.Event:
+			if notice, told := notice.aboutThread(e, r, creators[r.Stream]); told {
+				notices = append(notices, notice)
+			}
 		}
 	}
 	return notices, nil

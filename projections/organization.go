@@ -37,6 +37,8 @@ func ApplyOrganization(o OrganizationRow, r eventstore.Recorded) OrganizationRow
 	case organization.WordsErased: // the name reads as erased already
 	case organization.AdminAdded, organization.AdminRemoved: // the members' roles show them
 		return o
+	case organization.BudgetReached: // nothing that anybody has set
+		return o
 	}
 	o.UpdatedAt = r.At
 	return o

@@ -19,8 +19,13 @@ import (
 	"pgregory.net/rapid"
 
 	"ticketd/domain"
+	"ticketd/domain/agentconfig"
+	"ticketd/domain/agentrun"
+	"ticketd/domain/article"
+	"ticketd/domain/backtest"
 	"ticketd/domain/file"
 	"ticketd/domain/organization"
+	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/domain/user"
 	"ticketd/eventstore"
@@ -34,6 +39,8 @@ func registry(pool *pgxpool.Pool) []projections.Projection {
 		projections.TicketSearch(), projections.NewTickets(pool).Projection(), projections.NewComments(pool).Projection(),
 		projections.NewUsers(pool).Projection(), projections.NewAPITokens(pool).Projection(), projections.NewRetention(pool).Projection(),
 		projections.NewTicketTags(pool).Projection(), projections.NewFiles(pool).Projection(), projections.NewTicketFiles(pool).Projection(),
+		projections.NewAgentConfigs(pool).Projection(), projections.NewArticles(pool).Projection(), projections.NewThreads(pool).Projection(),
+		projections.NewMessages(pool).Projection(), projections.NewAgentRuns(pool).Projection(), projections.NewBacktests(pool).Projection(),
 	}
 }
 
@@ -177,6 +184,83 @@ func (o office) fileOf(r *rapid.T) {
 	o.happen(to, ticket.Attached{Attachments: []ticket.Attachment{{FileID: domain.FileID{UUID: id}}}})
 }
 
+// several draws some of the events, in any order.
+func several(r *rapid.T, of ...any) []any {
+	return rapid.SliceOfN(rapid.SampledFrom(of), 0, 5).Draw(r, "facts")
+}
+
+// configOf makes a configuration of an agent.
+func (o office) configOf(r *rapid.T) {
+	by, defaults := newUser(), agentconfig.Defaults(domain.Summary)
+	o.happen(ticket.ID{UUID: newUser().UUID}, append([]any{agentconfig.Adopted{Agent: domain.Summary, Config: defaults}}, several(r,
+		agentconfig.Changed{By: by, Temperature: new(0.5), Tools: &[]string{"get_ticket"}},
+		agentconfig.Changed{By: by, SystemPrompt: new("Be brief."), MaxTokens: new(90)},
+		agentconfig.Changed{Model: new("gpt-4o"), Timeout: new(9), Tools: &[]string{}},
+		agentconfig.RolledBack{By: by, To: 1, Config: defaults},
+		agentconfig.ShadowSet{By: by, Of: 1, Config: defaults},
+		agentconfig.ShadowCleared{By: by},
+	)...)...)
+}
+
+// articleOf makes an article.
+func (o office) articleOf(r *rapid.T) {
+	by := newUser()
+	written := article.Written{By: by, Title: "Passwords", Body: rapid.StringMatching(`[a-zé ]{1,20}`).Draw(r, "body"), Tags: []string{"ü"}}
+	o.happen(ticket.ID{UUID: newUser().UUID}, append([]any{written}, several(r,
+		article.Revised{By: newUser(), Title: new("Keys"), Tags: &[]string{}},
+		article.Revised{By: by, Body: new("Ask.")},
+		article.Deleted{By: by},
+	)...)...)
+}
+
+// threadOf makes a conversation with a message, and what may be said in it.
+func (o office) threadOf(r *rapid.T) {
+	by, first, second := newUser(), newUser().UUID, newUser().UUID
+	o.happen(ticket.ID{UUID: newUser().UUID}, append([]any{
+		thread.Started{Agent: domain.CustomerSupport, CreatedBy: by, Title: "VPN"},
+		thread.MessageAdded{MessageID: first, Role: thread.User, Author: by, Content: "It drops.", Metadata: map[string]any{"n": 1.5}, Attachments: []thread.Attachment{{FileID: domain.FileID{UUID: second}}}},
+	}, several(r,
+		thread.MessageAdded{MessageID: second, Role: thread.User, Author: by, Content: "Again!"},
+		thread.Replied{MessageID: newUser().UUID, InReplyTo: first, Run: newUser().UUID, CreatedBy: by, Content: "Try this."},
+		thread.Replied{MessageID: newUser().UUID, InReplyTo: second, Run: newUser().UUID, CreatedBy: by, Content: "Or this."},
+		thread.ReplyFailed{InReplyTo: first, Run: newUser().UUID, Code: "timeout"},
+		thread.Renamed{CreatedBy: by, Title: "Tunnel", ByAgent: true},
+		thread.Deleted{},
+		thread.WordsErased{Of: by},
+	)...)...)
+}
+
+// runOf makes a run of an agent.
+func (o office) runOf(r *rapid.T) {
+	by := newUser()
+	started := agentrun.Started{Agent: domain.Categorization, ConfigVersion: 2, Purpose: agentrun.CategorizeTicket, RequestedBy: by, Ticket: newUser().UUID}
+	if rapid.Bool().Draw(r, "reply") {
+		started = agentrun.Started{Agent: domain.CustomerSupport, Purpose: agentrun.Reply, RequestedBy: by, Input: map[string]any{"text": "hello"}, Thread: newUser().UUID, Message: newUser().UUID}
+	}
+	o.happen(ticket.ID{UUID: newUser().UUID}, append([]any{started}, several(r,
+		agentrun.ModelAsked{Turn: 2, Provider: "openai", Model: "gpt-4o-mini", Stop: "tools", InputTokens: 9, OutputTokens: 2, Cost: 7},
+		agentrun.ProviderFailed{Turn: 1, Provider: "anthropic", Code: "timeout"},
+		agentrun.ToolCalled{Turn: 1, CallID: "1.1", Tool: "get_ticket", RequestedBy: by, Result: "{}", ResultHash: "ab"},
+		agentrun.Completed{RequestedBy: by, Result: map[string]any{"category": "bug"}, Provider: "builtin", Model: "rules", Confidence: new(0.5), Ticket: newUser().UUID},
+		agentrun.Failed{RequestedBy: by, Code: "timeout", Reason: "It took too long."},
+		agentrun.WordsErased{Of: by},
+		agentrun.WordsErased{},
+	)...)...)
+}
+
+// trialOf makes a backtest of a configuration.
+func (o office) trialOf(r *rapid.T) {
+	one, by := newUser().UUID, newUser()
+	started := backtest.Started{Agent: domain.Categorization, Version: 2, Candidate: backtest.Candidate{Model: "rules"}, Tickets: []uuid.UUID{one, newUser().UUID}, By: by}
+	o.happen(ticket.ID{UUID: newUser().UUID}, append([]any{started}, several(r,
+		backtest.Judged{Ticket: one, Said: backtest.Verdict{Category: "bug", Priority: "low", Confidence: 0.5}, Provider: "builtin", Model: "rules", Cost: 7},
+		backtest.Judged{Ticket: newUser().UUID, Unjudged: backtest.Erased},
+		backtest.Completed{},
+		backtest.Stopped{Code: "budget", Reason: "The budget is used up."},
+		backtest.Cancelled{By: by},
+	)...)...)
+}
+
 // Whatever happened, the rows that were written with the events are those that the log gives: for every projection.
 func TestReplayEqualsLive(t *testing.T) {
 	t.Parallel()
@@ -186,6 +270,11 @@ func TestReplayEqualsLive(t *testing.T) {
 		o.person(r)
 		o.ticketOf(r)
 		o.fileOf(r)
+		o.configOf(r)
+		o.articleOf(r)
+		o.threadOf(r)
+		o.runOf(r)
+		o.trialOf(r)
 	})
 	o.happen(o.opened(), o.commented(o.bob, "words", false))
 	o.caughtUp()
@@ -312,6 +401,9 @@ func TestWordsErasedMeanwhileAreErased(t *testing.T) {
 			id := o.opened(func(t *ticket.Opened) { t.Title = "Her zucchini" })
 			hers := o.commented(o.ann, "zucchini", false)
 			o.happen(o.opened(func(t *ticket.Opened) { t.CreatedBy = o.bob }), hers)
+			o.happen(newTicket(), thread.Started{Agent: domain.Summary, CreatedBy: o.ann, Title: "zucchini"}, thread.MessageAdded{
+				MessageID: newUser().UUID, Role: thread.User, Author: o.ann, Content: "zucchini", Metadata: map[string]any{"page": "zucchini"},
+			})
 			o.caughtUp()
 			const words = `SELECT count(*) FROM ticket_search WHERE words @@ 'zucchini'`
 			require.Equal(t, 2, o.number(words))
@@ -321,7 +413,8 @@ func TestWordsErasedMeanwhileAreErased(t *testing.T) {
 				_, err := o.pool.Exec(t.Context(), `UPDATE subject_keys SET wrapped = '', erased_at = now() WHERE subject_id = $1`, [16]byte(o.ann.UUID))
 				require.NoError(t, err)
 				for _, s := range o.streams() {
-					o.happen(ticket.ID{UUID: s.ID}, ticket.WordsErased{Of: o.ann})
+					told := map[string]any{"ticket": ticket.WordsErased{Of: o.ann}, "thread": thread.WordsErased{Of: o.ann}}
+					o.happen(ticket.ID{UUID: s.ID}, told[s.Category()])
 				}
 				erased = true
 			}
@@ -341,6 +434,8 @@ func TestWordsErasedMeanwhileAreErased(t *testing.T) {
 			require.Equal(t, eventstore.Erased, o.find(id).Title)
 			require.Zero(t, o.number(`SELECT count(*) FROM comments WHERE content LIKE '%zucchini%'`))
 			require.Zero(t, o.number(words))
+			require.Zero(t, o.number(`SELECT count(*) FROM threads t, messages m WHERE t::text || m::text LIKE '%zucchini%'`))
+			require.Equal(t, 1, o.number(`SELECT count(*) FROM threads t JOIN messages m ON m.thread_id = t.id WHERE t.title = m.content AND t.title = $1`, eventstore.Erased))
 		})
 	}
 }

@@ -47,9 +47,24 @@ type TicketRow struct {
 	Comments          int // those everybody sees
 	InternalComments  int
 	Deleted           bool
-	WordsErased       bool // everybody's; a person's alone leave no mark
+	WordsErased       bool      // everybody's; a person's alone leave no mark
+	AI                *TicketAI // what an agent took it for; nil: none was asked
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+}
+
+// TicketAI is what an agent took a ticket for.
+type TicketAI struct {
+	Run           uuid.UUID       `json:"run"`
+	Agent         domain.Agent    `json:"agent"`
+	ConfigVersion int             `json:"config_version"`
+	Provider      string          `json:"provider"`
+	Model         string          `json:"model"`
+	Category      ticket.Category `json:"category"`
+	Priority      ticket.Level    `json:"priority"`
+	Confidence    float64         `json:"confidence"`
+	Reasoning     string          `json:"reasoning"`
+	Corrected     bool            `json:"corrected,omitempty"` // somebody knew better
 }
 
 // Exists reports whether there is a ticket to show.
@@ -74,6 +89,18 @@ func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
 			Status: ticket.Open, Priority: e.Priority, Urgency: e.Urgency, Category: e.Category, Subcategory: e.Subcategory,
 			Department: e.Department, Tags: e.Tags, CustomFields: e.CustomFields, SourceChannel: e.SourceChannel,
 			CreatedBy: e.CreatedBy, CreatedAt: at,
+		}
+	case ticket.Categorized:
+		t.Category, t.Priority = e.Over(t.Category, t.Priority)
+		t.AI = &TicketAI{
+			Run: e.Run, Agent: e.Agent, ConfigVersion: e.ConfigVersion, Provider: e.Provider, Model: e.Model, Category: e.Category, Priority: e.Priority,
+			Confidence: e.Confidence, Reasoning: e.Reasoning,
+		}
+	case ticket.Corrected:
+		if t.AI != nil {
+			said := *t.AI
+			said.Corrected = true
+			t.AI = &said
 		}
 	case ticket.Edited:
 		t = t.edited(e)
@@ -162,8 +189,8 @@ const writeTicket = `
 INSERT INTO tickets (` + ticketColumns + `)
 SELECT $1::uuid, $2::uuid, $3::int, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::text,
 	$13::json, $14::json, $15::text, $16::uuid, $17::uuid, $18::json, $19::text, $20::timestamptz, $21::timestamptz, $22::timestamptz,
-	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz, $29::bool
-WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $30)
+	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz, $29::bool, $30::json
+WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $31)
 ON CONFLICT (id) DO UPDATE SET
 	version = excluded.version, title = excluded.title, description = excluded.description, status = excluded.status,
 	priority = excluded.priority, urgency = excluded.urgency, category = excluded.category, subcategory = excluded.subcategory,
@@ -171,11 +198,11 @@ ON CONFLICT (id) DO UPDATE SET
 	attachments = excluded.attachments, resolution_summary = excluded.resolution_summary,
 	first_response_at = excluded.first_response_at, resolved_at = excluded.resolved_at, closed_at = excluded.closed_at,
 	last_activity_at = excluded.last_activity_at, comments = excluded.comments, internal_comments = excluded.internal_comments,
-	deleted = excluded.deleted, updated_at = excluded.updated_at, words_erased = excluded.words_erased`
+	deleted = excluded.deleted, updated_at = excluded.updated_at, words_erased = excluded.words_erased, ai = excluded.ai`
 
 const ticketColumns = `id, org_id, version, number, title, description, status, priority, urgency, category, subcategory, department,
 	tags, custom_fields, source_channel, created_by, assignee, attachments, resolution_summary, first_response_at, resolved_at, closed_at,
-	last_activity_at, comments, internal_comments, deleted, created_at, updated_at, words_erased`
+	last_activity_at, comments, internal_comments, deleted, created_at, updated_at, words_erased, ai`
 
 // Queue implements eventstore.Inline.
 func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
@@ -188,7 +215,7 @@ func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 
 // Projection tells how the table is made.
 func (t *Tickets) Projection() Projection {
-	return Projection{Name: "tickets", Key: "id", Nouns: []string{"ticket"}, Code: 1, Inline: t}
+	return Projection{Name: "tickets", Key: "id", Nouns: []string{"ticket"}, Code: 2, Inline: t}
 }
 
 // Columns implements Table.
@@ -209,8 +236,16 @@ func (t TicketRow) columns() []any {
 		string(t.Urgency), string(t.Category), t.Subcategory, t.Department,
 		jsonText(t.Tags, "[]"), jsonText(t.CustomFields, "{}"), t.SourceChannel, [16]byte(t.CreatedBy.UUID), optional(t.Assignee),
 		jsonText(t.Attachments, "[]"), t.ResolutionSummary, t.FirstResponseAt, t.ResolvedAt, t.ClosedAt,
-		t.LastActivityAt, t.Comments, t.InternalComments, t.Deleted, t.CreatedAt, t.UpdatedAt, t.WordsErased,
+		t.LastActivityAt, t.Comments, t.InternalComments, t.Deleted, t.CreatedAt, t.UpdatedAt, t.WordsErased, t.ai(),
 	}
+}
+
+// ai answers the JSON of what an agent took the ticket for; nil: NULL.
+func (t TicketRow) ai() *string {
+	if t.AI == nil {
+		return nil
+	}
+	return new(jsonText(t.AI, "{}"))
 }
 
 func optional(id domain.UserID) *[16]byte {
@@ -315,12 +350,12 @@ func (t *Tickets) owners(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.U
 func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
 	var t TicketRow
 	var assignee *uuid.UUID
-	var tags, fields, attachments []byte
+	var tags, fields, attachments, ai []byte
 	err := row.Scan(
 		(*[16]byte)(&t.ID.UUID), (*[16]byte)(&t.Org.UUID), &t.Version, &t.Number, &t.Title, &t.Description, &t.Status, &t.Priority, &t.Urgency,
 		&t.Category, &t.Subcategory, &t.Department, &tags, &fields, &t.SourceChannel, (*[16]byte)(&t.CreatedBy.UUID), &assignee, &attachments,
 		&t.ResolutionSummary, &t.FirstResponseAt, &t.ResolvedAt, &t.ClosedAt, &t.LastActivityAt, &t.Comments, &t.InternalComments, &t.Deleted,
-		&t.CreatedAt, &t.UpdatedAt, &t.WordsErased,
+		&t.CreatedAt, &t.UpdatedAt, &t.WordsErased, &ai,
 	)
 	if err != nil {
 		return t, err
@@ -328,7 +363,11 @@ func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
 	if assignee != nil {
 		t.Assignee.UUID = *assignee
 	}
-	return t, errors.Join(unlessEmpty(tags, &t.Tags), unlessEmpty(fields, &t.CustomFields), unlessEmpty(attachments, &t.Attachments))
+	if ai != nil {
+		t.AI = &TicketAI{}
+		err = json.Unmarshal(ai, t.AI)
+	}
+	return t, errors.Join(err, unlessEmpty(tags, &t.Tags), unlessEmpty(fields, &t.CustomFields), unlessEmpty(attachments, &t.Attachments))
 }
 
 // unlessEmpty spares the decoder the two values that most tickets have.

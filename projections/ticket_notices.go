@@ -34,6 +34,18 @@ type (
 		Timestamp string    `json:"timestamp"`
 	}
 
+	// TicketCategorizedNotice is the data of ai_categorization_complete.
+	TicketCategorizedNotice struct {
+		TicketID   uuid.UUID `json:"ticket_id"`
+		Category   string    `json:"category"`
+		Priority   string    `json:"priority"`
+		Confidence float64   `json:"confidence"`
+		Agent      string    `json:"agent_type"`
+		Provider   string    `json:"provider"`
+		RunID      uuid.UUID `json:"run_id"`
+		Timestamp  string    `json:"timestamp"`
+	}
+
 	// TicketStatusNotice is the data of ticket_status_update.
 	TicketStatusNotice struct {
 		TicketID  uuid.UUID `json:"ticket_id"`
@@ -82,6 +94,14 @@ func (n Notice) aboutTicket(event ticket.Event, r eventstore.Recorded, owners []
 			TicketID: r.Stream, Number: e.Number, Title: e.Title, Status: string(ticket.Open), Priority: string(e.Priority),
 			Category: string(e.Category), CreatedBy: e.CreatedBy.String(), Timestamp: at,
 		}
+	case ticket.Categorized:
+		n.Type = "ai_categorization_complete"
+		n.Data = TicketCategorizedNotice{
+			TicketID: r.Stream, Category: string(e.Category), Priority: string(e.Priority), Confidence: e.Confidence, Agent: string(e.Agent), Provider: e.Provider,
+			RunID: e.Run, Timestamp: at,
+		}
+	case ticket.Corrected:
+		changed("ai")
 	case ticket.Edited:
 		changed(editedFields(e)...)
 	case ticket.StatusChanged:

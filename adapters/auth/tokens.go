@@ -50,23 +50,34 @@ type claims struct {
 	Org     uuid.UUID   `json:"org"`
 	Role    domain.Role `json:"role"`
 	Session uuid.UUID   `json:"sid,omitzero"`
+	Run     uuid.UUID   `json:"run,omitzero"` // of the agent that acts for the user
 }
+
+// agentLife is how long a run may take at the most, and a little.
+const agentLife = 15 * time.Minute
 
 // Issue makes an access token for a member, for their session if there is one. The role is for clients to see; what
 // counts is the one the member has when the token is used.
 func (t *Tokens) Issue(org domain.OrgID, user domain.UserID, role domain.Role, session uuid.UUID) (token string, expires time.Time, err error) {
-	now := t.now()
-	expires = now.Add(t.life).Truncate(time.Second) // as the claim has it
-	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Subject: user.String(), ID: uuid.NewString(), IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
-		},
-		UserID: user.UUID, Org: org.UUID, Role: role, Session: session,
-	}).SignedString(t.secret)
-	if err != nil {
-		return "", time.Time{}, fmt.Errorf("sign an access token: %w", err)
+	expires = t.now().Add(t.life).Truncate(time.Second) // as the claim has it
+	token, err = t.sign(claims{UserID: user.UUID, Org: org.UUID, Role: role, Session: session}, expires)
+	return token, expires, err
+}
+
+// IssueToAgent makes a token with which an agent acts for a member in one run: with the rights that the member has then.
+func (t *Tokens) IssueToAgent(org domain.OrgID, user domain.UserID, role domain.Role, run uuid.UUID) (string, error) {
+	return t.sign(claims{UserID: user.UUID, Org: org.UUID, Role: role, Run: run}, t.now().Add(agentLife))
+}
+
+func (t *Tokens) sign(c claims, expires time.Time) (string, error) {
+	c.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer: issuer, Subject: c.UserID.String(), ID: uuid.NewString(), IssuedAt: jwt.NewNumericDate(t.now()), ExpiresAt: jwt.NewNumericDate(expires),
 	}
-	return token, expires, nil
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign an access token: %w", err)
+	}
+	return token, nil
 }
 
 // read answers whom a token was issued to, as of then. Errors: ErrTokenInvalid, ErrTokenExpired.
@@ -79,9 +90,12 @@ func (t *Tokens) read(token string) (domain.Caller, error) {
 	case err != nil, c.UserID == uuid.Nil, c.Subject != c.UserID.String():
 		return domain.Caller{}, ErrTokenInvalid
 	}
-	user := domain.UserID{UUID: c.UserID}
+	actor := domain.Actor{Type: domain.ByUser, ID: c.UserID, User: domain.UserID{UUID: c.UserID}, Role: c.Role}
+	if c.Run != uuid.Nil {
+		actor.Type, actor.ID = domain.ByAgent, c.Run
+	}
 	return domain.Caller{
-		Actor:   domain.Actor{Type: domain.ByUser, ID: c.UserID, User: user, Role: c.Role},
+		Actor:   actor,
 		Org:     domain.OrgID{UUID: c.Org},
 		Session: c.Session,
 		Expires: c.ExpiresAt.UTC(),

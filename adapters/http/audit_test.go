@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,7 @@ func TestATreeIsBounded(t *testing.T) {
 func TestNoEventShowsASecret(t *testing.T) {
 	t.Parallel()
 	secret := regexp.MustCompile(`(?i)hash|password|secret|preferences|credential|token$`)
+	open := []string{"content_hash", "result_hash"} // of what whoever may see them may have
 	found := map[string]bool{}
 	for _, typ := range catalog.Codec.Types() {
 		event := reflect.New(typ).Elem()
@@ -209,7 +211,7 @@ func TestNoEventShowsASecret(t *testing.T) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))
 		for field, value := range fields {
-			if secret.MatchString(field) && field != "content_hash" { // of bytes that whoever may see it may have
+			if secret.MatchString(field) && !slices.Contains(open, field) {
 				require.Equal(t, withheld, value, "%s.%s", name, field)
 				found[field] = true
 			}

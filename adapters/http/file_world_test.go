@@ -111,6 +111,7 @@ func newShelf(t *testing.T, configure ...func(*Config)) *shelf {
 			commands.UploadLimits{Size: cmp.Or(c.MaxUpload, maxUpload)}),
 		TicketRows: tickets, CommentRows: comments, FileRows: files, TicketFiles: references, Users: users, APITokens: projections.NewAPITokens(s.pool),
 		People: projections.NewPeople(s.pool), Readings: s, OpenBlob: s.open, Authenticator: s, Idempotency: postgres.Idempotency{Pool: s.pool, Keys: keys},
+		Chat: Chat{Rows: projections.NewThreads(s.pool), Messages: projections.NewMessages(s.pool)}, AgentRuns: projections.NewAgentRuns(s.pool),
 		Probes: ailing{}, Metrics: nethttp.NotFoundHandler(), Observe: func(string, string, int, time.Duration) {}, Sockets: func() int { return 0 },
 		WebSocket: nethttp.NotFoundHandler(), Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 	})

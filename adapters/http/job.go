@@ -21,9 +21,12 @@ func (s *Server) jobRoutes() {
 // Job is background work.
 type Job struct {
 	ID          int64      `json:"id"`
+	Kind        string     `json:"kind" enum:"read_file,run_agent,run_backtest"`
 	Queue       string     `json:"queue"`
 	State       string     `json:"state" example:"parked"`
 	FileID      *uuid.UUID `json:"file_id" format:"uuid" doc:"The upload that it reads."`
+	RunID       *uuid.UUID `json:"run_id" format:"uuid" doc:"The run of an agent that it does."`
+	BacktestID  *uuid.UUID `json:"backtest_id,omitempty" format:"uuid" doc:"The backtest that it goes on with."`
 	Attempt     int        `json:"attempt"`
 	MaxAttempts int        `json:"max_attempts"`
 	CreatedAt   Timestamp  `json:"created_at"`
@@ -67,11 +70,17 @@ func (s *Server) listJobs(ctx context.Context, in *struct {
 
 func renderJob(j commands.Job) Job {
 	shown := Job{
-		ID: j.ID, Queue: j.Queue, State: j.State, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, CreatedAt: Timestamp(j.CreatedAt),
+		ID: j.ID, Kind: j.Kind, Queue: j.Queue, State: j.State, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, CreatedAt: Timestamp(j.CreatedAt),
 		ScheduledAt: Timestamp(j.ScheduledAt), AttemptedAt: optionalTime(j.AttemptedAt), FinalizedAt: optionalTime(j.FinalizedAt), Errors: make([]JobError, len(j.Errors)),
 	}
 	if !j.File.IsZero() {
 		shown.FileID = &j.File.UUID
+	}
+	if j.Run != uuid.Nil {
+		shown.RunID = &j.Run
+	}
+	if j.Backtest != uuid.Nil {
+		shown.BacktestID = &j.Backtest
 	}
 	for i, e := range j.Errors {
 		shown.Errors[i] = JobError{At: Timestamp(e.At), Attempt: e.Attempt, Error: e.Error}

@@ -14,21 +14,21 @@ import (
 func TestJobsAreLookedAfterByAdmins(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	at, id := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), uuid.New()
+	at, id, run := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), uuid.New(), uuid.New()
 	s.jobs.list = []commands.Job{
 		{
-			ID: 9, Queue: "ocr", State: "parked", File: domain.FileID{UUID: id}, Attempt: 4, MaxAttempts: 4, CreatedAt: at, ScheduledAt: at, AttemptedAt: &at, FinalizedAt: &at,
+			ID: 9, Kind: "read_file", Queue: "ocr", State: "parked", File: domain.FileID{UUID: id}, Attempt: 4, MaxAttempts: 4, CreatedAt: at, ScheduledAt: at, AttemptedAt: &at, FinalizedAt: &at,
 			Errors: []commands.JobError{{At: at, Attempt: 1, Error: "tesseract crashed"}},
 		},
-		{ID: 8, Queue: "sweep", State: "available"},
+		{ID: 8, Kind: "run_agent", Queue: "agents", State: "available", Run: run},
 	}
 	answer := s.get("ada", "/api/v1/admin/jobs?state=all&limit=7&after=10")
 	require.Equal(t, 200, answer.status, answer.text)
 	require.Equal(t, commands.JobsQuery{State: "all", After: 10, Limit: 7}, s.jobs.asked)
-	require.JSONEq(t, `{"jobs":[{"id":9,"queue":"ocr","state":"parked","file_id":"`+id.String()+`","attempt":4,"max_attempts":4,
+	require.JSONEq(t, `{"jobs":[{"id":9,"kind":"read_file","queue":"ocr","state":"parked","file_id":"`+id.String()+`","run_id":null,"attempt":4,"max_attempts":4,
 		"created_at":"2026-11-22T10:00:00.000Z","scheduled_at":"2026-11-22T10:00:00.000Z","attempted_at":"2026-11-22T10:00:00.000Z","finalized_at":"2026-11-22T10:00:00.000Z",
 		"errors":[{"at":"2026-11-22T10:00:00.000Z","attempt":1,"error":"tesseract crashed"}]},
-		{"id":8,"queue":"sweep","state":"available","file_id":null,"attempt":0,"max_attempts":0,"created_at":"0001-01-01T00:00:00.000Z","scheduled_at":"0001-01-01T00:00:00.000Z",
+		{"id":8,"kind":"run_agent","queue":"agents","state":"available","file_id":null,"run_id":"`+run.String()+`","attempt":0,"max_attempts":0,"created_at":"0001-01-01T00:00:00.000Z","scheduled_at":"0001-01-01T00:00:00.000Z",
 		"attempted_at":null,"finalized_at":null,"errors":[]}]}`, answer.text)
 	require.Equal(t, 200, s.get("ada", "/api/v1/admin/jobs").status)
 	require.Equal(t, commands.JobsQuery{Limit: 50}, s.jobs.asked)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+
+	"ticketd/domain"
 )
 
 // Limit allows so many requests in a window; the zero Limit allows all.
@@ -23,6 +25,7 @@ type Limits struct {
 	Auth    Limit // by address, because nobody has signed in yet
 	Login   Limit // wrong passwords for one name, from whatever address
 	Upload  Limit // uploads of one user
+	AI      Limit // what one user asks of agents
 }
 
 // authLimited marks operations that draw on the budget of those who have not signed in yet.
@@ -30,6 +33,11 @@ const authLimited = "auth-limited"
 
 // uploadLimited marks operations that draw on the budget of uploads.
 const uploadLimited = "upload-limited"
+
+// aiLimited marks operations that draw on the budget of what is asked of agents.
+const aiLimited = "ai-limited"
+
+func aiBudget(o *huma.Operation) { mark(o, aiLimited, true) }
 
 // limiter counts requests in sliding windows, of this instance.
 //
@@ -157,6 +165,30 @@ func tooMany(ctx context.Context, v verdict, what string) *Problem {
 // authKey names the budget of an address.
 func authKey(c huma.Context) string { return "auth " + humaecho.Unwrap(c).RealIP() }
 
+func userKey(c domain.Caller) string { return "user " + c.User.String() }
+
+// Admit draws a call to the tool server on the budget of its user; retryAfter is when to come back if that is spent. An agent
+// draws on none: its runs have bounds of their own.
+func (s *Server) Admit(caller domain.Caller) (retryAfter time.Duration, ok bool) {
+	if caller.Type == domain.ByAgent {
+		return 0, true
+	}
+	return s.draw(userKey(caller), s.config.Limits.Default)
+}
+
+// Refused draws a token that the tool server refused on the budget of its address, as one that this server refuses.
+func (s *Server) Refused(r *nethttp.Request) (retryAfter time.Duration, ok bool) {
+	return s.draw("auth "+s.echo.IPExtractor(r), s.config.Limits.Auth)
+}
+
+func (s *Server) draw(key string, limit Limit) (retryAfter time.Duration, ok bool) {
+	if limit.Requests == 0 {
+		return 0, true
+	}
+	v := s.limiter.take(key, limit)
+	return v.reset, v.allowed
+}
+
 func (s *Server) budget(c huma.Context) (limit Limit, key string) {
 	if c.Operation().Metadata[authLimited] != nil {
 		return s.config.Limits.Auth, authKey(c)
@@ -167,6 +199,8 @@ func (s *Server) budget(c huma.Context) (limit Limit, key string) {
 		return Limit{}, ""
 	case c.Operation().Metadata[uploadLimited] != nil:
 		return s.config.Limits.Upload, "upload " + caller.User.String()
+	case c.Operation().Metadata[aiLimited] != nil:
+		return s.config.Limits.AI, "ai " + caller.User.String()
 	}
-	return s.config.Limits.Default, "user " + caller.User.String()
+	return s.config.Limits.Default, userKey(caller)
 }

@@ -2,10 +2,16 @@ package http
 
 import (
 	"fmt"
+	"log/slog"
+	nethttp "net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"ticketd/domain"
 )
 
 // clocked is a limiter whose clock stands until the test moves it.
@@ -14,6 +20,45 @@ func clocked() (*limiter, *time.Time) {
 	l := newLimiter()
 	l.now = func() time.Time { return now }
 	return l, &now
+}
+
+// The tool server's calls draw on the same budgets as REST's.
+func TestTheToolServerSharesTheBudgets(t *testing.T) {
+	t.Parallel()
+	s := bare(slog.New(slog.DiscardHandler))
+	s.config.Limits = Limits{Default: Limit{Requests: 2, Window: time.Hour}, Auth: Limit{Requests: 2, Window: time.Hour}}
+	ada := domain.Caller{Actor: domain.Actor{Type: domain.ByUser, User: domain.UserID{UUID: uuid.New()}}}
+	s.limiter.take(userKey(ada), s.config.Limits.Default) // a request over REST
+	_, ok := s.Admit(ada)
+	require.True(t, ok)
+	after, ok := s.Admit(ada)
+	require.False(t, ok)
+	require.InDelta(t, time.Hour, after, float64(time.Minute))
+	agent := ada
+	agent.Type = domain.ByAgent
+	_, ok = s.Admit(agent)
+	require.True(t, ok, "its runs have bounds of their own")
+
+	guess := func() *nethttp.Request {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/tickets", nil)
+		r.Header.Set("Authorization", "Bearer x")
+		return r
+	}
+	s.ServeHTTP(httptest.NewRecorder(), guess())
+	_, ok = s.Refused(guess())
+	require.True(t, ok)
+	_, ok = s.Refused(guess())
+	require.False(t, ok)
+	answer := httptest.NewRecorder()
+	s.ServeHTTP(answer, guess())
+	require.Equal(t, 429, answer.Code, "of the same address")
+
+	s.config.Limits = Limits{}
+	for range 9 {
+		_, admitted := s.Admit(ada)
+		_, counted := s.Refused(guess())
+		require.True(t, admitted && counted, "0 is no limit")
+	}
 }
 
 // peek looks what is left, and counts nothing.

@@ -23,7 +23,9 @@ func (s *Server) privacyRoutes() {
 }
 
 const erasureManual = "Ends the membership, deletes the key that the person's words are sealed with, and rewrites every table, search entry and " +
-	"kept answer that held them. The log keeps its events, which read `" + eventstore.Erased + "` and still verify. It cannot be taken back. " +
+	"kept answer that held them: tickets, uploads, conversations with agents, what agents did for the person, and the runs of agents that were shown the person's " +
+	"tickets or uploads while they worked for others. The log keeps its events, which read `" + eventstore.Erased + "` and still verify. It cannot be taken back. " +
+	"Articles of the knowledge base and instructions to agents are the organization's: they stay, without their author's name. " +
 	"Whoever runs an organization with others must hand it over first (409); its name, if they gave it, is to be given anew."
 
 // Erasure is how far the erasure of a person has come.
@@ -40,6 +42,8 @@ type Erasure struct {
 type ErasureCount struct {
 	Tickets       int      `json:"tickets" doc:"With words of the person: titles, descriptions, comments, reasons."`
 	Files         int      `json:"files" doc:"Which the person uploaded. Their bytes go within half an hour."`
+	Threads       int      `json:"threads" doc:"Conversations of the person with agents."`
+	Runs          int      `json:"runs" doc:"Of agents: made for the person, or holding what they wrote."`
 	Organizations int      `json:"organizations" doc:"Whose name they gave."`
 	Answers       int      `json:"answers" doc:"Kept for repeated requests, which may have quoted them."`
 	Tables        []string `json:"tables" doc:"Swept of old versions of their rows and of the planner's samples, when all was done."`
@@ -117,7 +121,7 @@ func (s *Server) erasedSoFar(ctx context.Context, stream eventstore.Stream) (Era
 	count := ErasureCount{Tables: []string{}}
 	requested := stream.Events[stream.Version()-1]
 	told, err := s.Events.Read(ctx, domain.OrgID{UUID: stream.Org}, eventstore.Query{
-		After: requested.Position, Types: []string{"ticket.words_erased", "file.words_erased", "organization.words_erased"},
+		After: requested.Position, Types: []string{"ticket.words_erased", "file.words_erased", "thread.words_erased", "agent_run.words_erased", "organization.words_erased"},
 		Correlation: requested.Metadata.CorrelationID,
 	})
 	for _, r := range told {
@@ -126,6 +130,10 @@ func (s *Server) erasedSoFar(ctx context.Context, stream eventstore.Stream) (Era
 			count.Tickets++
 		case "file":
 			count.Files++
+		case "thread":
+			count.Threads++
+		case "agent_run":
+			count.Runs++
 		default:
 			count.Organizations++
 		}

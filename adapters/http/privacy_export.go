@@ -21,7 +21,7 @@ import (
 const mostExports = 4
 
 const exportManual = "The profile, the API tokens, the tickets they created or have, deleted ones too, the comments they wrote, their uploads with " +
-	"what was read from them and the addresses of their bytes, what was recorded about them and what they did, every sign-in included. One export of a person goes on at a time, and four of all (429). Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
+	"what was read from them and the addresses of their bytes, their conversations with agents, every step of what agents did for them, what was recorded about them and what they did, every sign-in included. One export of a person goes on at a time, and four of all (429). Everybody may export themselves, admins everybody. It is written page by page; one that cannot be finished is cut off, so " +
 	"that nobody takes it for whole."
 
 // PersonExport is everything about a person.
@@ -33,6 +33,9 @@ type PersonExport struct {
 	Deleted    []Ticket        `json:"deleted_tickets" doc:"Those of theirs that were deleted, newest first."`
 	Comments   []TicketComment `json:"comments" doc:"By them."`
 	Files      []FileDetails   `json:"files" doc:"Uploaded by them, newest first. The bytes are at each one's url."`
+	Threads    []PersonThread  `json:"threads" doc:"Conversations with agents that they began, deleted ones too, newest first."`
+	Messages   []Message       `json:"messages" doc:"What was said in those conversations, the agents' replies included."`
+	Runs       []Run           `json:"runs" doc:"What agents did for them, step by step, newest first."`
 	Account    []AuditEvent    `json:"account" doc:"What was recorded about them."`
 	Activity   []AuditEvent    `json:"activity" doc:"What they did."`
 }
@@ -86,6 +89,15 @@ func (s *Server) writePerson(ctx context.Context, c huma.Context, person project
 		return err
 	}
 	if err := writeList(ctx, d, "files", s.uploadsOf(person)); err != nil {
+		return err
+	}
+	if err := writeList(ctx, d, "threads", s.threadsOf(person)); err != nil {
+		return err
+	}
+	if err := writeList(ctx, d, "messages", s.messagesOf(person)); err != nil {
+		return err
+	}
+	if err := writeList(ctx, d, "runs", s.runsOf(person)); err != nil {
 		return err
 	}
 	if err := writeList(ctx, d, "account", s.eventsOf(eventstore.Query{Streams: []uuid.UUID{person.ID.UUID}})); err != nil {

@@ -15,6 +15,7 @@ const (
 	tagUsers   = "users"
 	tagTickets = "tickets"
 	tagFiles   = "files"
+	tagAgents  = "agents"
 	tagAudit   = "audit"
 	tagPrivacy = "privacy"
 	tagSystem  = "system"
@@ -106,6 +107,8 @@ func openAPIConfig(version string) huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: tagTickets, Description: "Tickets, their comments and their history"},
 		{Name: tagFiles, Description: "Uploads, what was read from them, and background jobs"},
+		{Name: tagAgents, Description: "AI agents, what they did, their configuration, and chat with them"},
+		{Name: tagKnowledge, Description: "Articles of your organization, which help people and agents to answer"},
 		{Name: tagAuth, Description: "Signing in and out"},
 		{Name: tagUsers, Description: "People and their API tokens"},
 		{Name: tagAudit, Description: "The log of everything that happened, for auditors"},

@@ -152,8 +152,15 @@ func (s *Server) authenticate(c huma.Context, next func(huma.Context)) {
 		s.refuse(c, s.countRefusal(c, err))
 		return
 	}
+	if caller.Type == domain.ByAgent {
+		s.refuse(c, errAgent)
+		return
+	}
 	next(huma.WithValue(c, callerKey, caller))
 }
+
+// errAgent answers an agent that comes by itself: what it may do it does with the tools that its configuration allows.
+var errAgent = &domain.Error{Kind: domain.Forbidden, Code: "agents_use_tools", Message: "This token is an agent's, and is good for the tool server only."}
 
 // countRefusal draws a token that is not valid on the budget of its address, so that nobody may guess for ever.
 func (s *Server) countRefusal(c huma.Context, err error) error {

@@ -60,6 +60,10 @@ type Readings interface {
 type Deps struct {
 	Accounts      commands.Accounts
 	Tickets       commands.Tickets
+	Agents        commands.Agents
+	Articles      commands.Articles
+	Chat          Chat
+	AIConfigs     AIConfigs
 	Files         commands.Files
 	Uploads       commands.Uploads
 	Jobs          commands.JobDesk
@@ -73,6 +77,8 @@ type Deps struct {
 	CommentRows *projections.Comments
 	FileRows    *projections.Files
 	TicketFiles *projections.TicketFiles
+	AgentRuns   *projections.AgentRuns
+	ArticleRows *projections.Articles
 	Readings    Readings
 	OpenBlob    func(ctx context.Context, key string) (io.ReadSeekCloser, error) // fs.ErrNotExist: there are no such bytes
 	Users       *projections.Users
@@ -142,6 +148,11 @@ func New(c Config, d Deps) *Server {
 	s.commentRoutes()
 	s.fileRoutes()
 	s.jobRoutes()
+	s.agentRoutes()
+	s.agentRunRoutes()
+	s.chatRoutes(d.Chat)
+	s.knowledgeRoutes()
+	s.aiConfigRoutes(d.AIConfigs)
 	s.historyRoutes()
 	s.auditRoutes()
 	s.proofRoutes()

@@ -124,14 +124,20 @@ every notice ` + "`{\"type\",\"protocol\",\"success\":true,\"timestamp\",\"posit
 | get_ticket_status | ticket_id | ticket_status |
 | subscribe_job, unsubscribe_job | job_id: of the upload | subscription_response |
 | get_job_status | job_id | job_status |
+| subscribe_thread, unsubscribe_thread | thread_id | subscription_response |
 | subscribe_all, unsubscribe_all | | subscription_response |
-| resume | after: the last position you saw; tickets, jobs, all: subscriptions to make at that moment | the notices you missed, in order, then resumed |
+| resume | after: the last position you saw; tickets, jobs, threads, all: subscriptions to make at that moment | the notices you missed, in order, then resumed |
 | ping | | pong |
 
-Notices of tickets: ticket_created, ticket_updated, ticket_status_update, ticket_assigned, ticket_comment_added.
+Notices of tickets: ticket_created, ticket_updated, ticket_status_update, ticket_assigned, ticket_comment_added,
+ai_categorization_complete.
 
 Notices of uploads: file_upload_started, file_upload_completed, file_processing_progress, ocr_completed, transcription_completed,
 extraction_completed, file_processing_failed, file_processing_completed, file_deleted.
+
+Notices of conversations: message_added (its reply is on the way then), reply_completed, reply_failed, thread_updated.
+
+Notices of the organization, to its administrators: ai_budget_alert, ai_budget_stop.
 
 Close codes: 4001 token missing, wrong or expired; 4003 origin not allowed; 4008 too slow; 4009 too many connections; 4029 too many messages; 1012 restart.
 Nothing is lost over a reconnect: keep the last position, connect, subscribe, and send resume.`

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"fmt"
 	nethttp "net/http"
 
 	"github.com/google/uuid"
@@ -35,9 +36,9 @@ type createTicketBody struct {
 	AttachmentInput
 	Title            string         `json:"title" minLength:"1" maxLength:"500" example:"VPN drops every ten minutes"`
 	Description      string         `json:"description" minLength:"1" maxLength:"50000" example:"Since this morning, on Wi-Fi and on cable."`
-	Priority         string         `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium"`
+	Priority         string         `json:"priority,omitempty" enum:"low,medium,high,critical" doc:"Left out, it is medium until an agent has read the ticket."`
 	Urgency          string         `json:"urgency,omitempty" enum:"low,medium,high,critical" default:"medium"`
-	Category         string         `json:"category,omitempty" enum:"technical,billing,feature_request,bug,user_access,general,integration,performance,security" default:"general"`
+	Category         string         `json:"category,omitempty" enum:"technical,billing,feature_request,bug,user_access,general,integration,performance,security" doc:"Left out, it is general until an agent has read the ticket."`
 	Subcategory      string         `json:"subcategory,omitempty" maxLength:"100"`
 	Department       string         `json:"department,omitempty" maxLength:"100"`
 	Tags             []string       `json:"tags,omitempty" maxItems:"50"`
@@ -63,6 +64,10 @@ func (s *Server) createTicket(ctx context.Context, in *struct{ Body createTicket
 		return nil, err
 	}
 	b := in.Body
+	if madeByPrograms(b.SourceChannel) {
+		return nil, newProblem(ctx, nethttp.StatusBadRequest, "source_channel_reserved", fmt.Sprintf("source_channel cannot be %q: that is what the program says of tickets that agents and tools make.", b.SourceChannel),
+			ProblemField{Location: "body.source_channel", Message: "reserved"})
+	}
 	if b.IntegrationID != nil {
 		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "unknown_integration", "There is no such integration.", ProblemField{Location: "body.integration_id", Message: "unknown"})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/domain/ticket"
 	"ticketd/projections"
@@ -57,8 +58,12 @@ type TicketAI struct {
 	ConfigVersion int     `json:"config_version"`
 	Provider      string  `json:"provider"`
 	Model         string  `json:"model"`
+	Category      string  `json:"category" doc:"What the agent said, whatever holds now."`
+	Priority      string  `json:"priority"`
 	Confidence    float64 `json:"confidence"`
 	Reasoning     string  `json:"reasoning"`
+	Corrected     bool    `json:"corrected" doc:"Somebody knew better."`
+	RunID         string  `json:"run_id" format:"uuid"`
 }
 
 // Ticket is a ticket as clients see it.
@@ -83,7 +88,7 @@ type Ticket struct {
 	Files             []TicketFile    `json:"files" doc:"What the attachments refer to."`
 	FileCount         int             `json:"file_count"`
 	AI                *TicketAI       `json:"ai" doc:"null: no agent has worked on it."`
-	AIGenerated       bool            `json:"ai_generated"`
+	AIGenerated       bool            `json:"ai_generated" doc:"An agent made it, or somebody with a tool over MCP."`
 	ResolutionSummary *string         `json:"resolution_summary"`
 	FirstResponseAt   *Timestamp      `json:"first_response_at"`
 	ResolvedAt        *Timestamp      `json:"resolved_at"`
@@ -117,10 +122,22 @@ func renderTicket(t projections.TicketRow, to domain.Actor, people map[domain.Us
 	if !t.Assignee.IsZero() {
 		shown.AssignedTo = &t.Assignee.UUID
 	}
+	if t.AI != nil {
+		shown.AI = &TicketAI{
+			AgentType: string(t.AI.Agent), ConfigVersion: t.AI.ConfigVersion, Provider: t.AI.Provider, Model: t.AI.Model, Category: string(t.AI.Category),
+			Priority: string(t.AI.Priority), Confidence: t.AI.Confidence, Reasoning: t.AI.Reasoning, Corrected: t.AI.Corrected, RunID: t.AI.Run.String(),
+		}
+	}
+	shown.AIGenerated = madeByPrograms(t.SourceChannel)
 	if to.Can(domain.ReadInternal) {
 		shown.CommentCount += t.InternalComments
 	}
 	return shown
+}
+
+// madeByPrograms reports a source channel of tickets that agents or tools make. Nobody else may say so.
+func madeByPrograms(channel string) bool {
+	return channel == commands.AgentChannel || channel == commands.MCPChannel
 }
 
 func renderPerson(id domain.UserID, people map[domain.UserID]projections.Person) Person {

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,15 +58,16 @@ func (j *Jobs) List(ctx context.Context, org domain.OrgID, q commands.JobsQuery)
 }
 
 func newJob(row *rivertype.JobRow) (commands.Job, error) {
-	var args readFile
-	if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {
-		return commands.Job{}, fmt.Errorf("read job %d: %w", row.ID, err)
+	args, err := readWork(row)
+	if err != nil {
+		return commands.Job{}, err
 	}
 	job := commands.Job{
-		ID: row.ID, Queue: row.Queue, State: string(row.State), File: domain.FileID{UUID: args.File},
+		ID: row.ID, Kind: row.Kind, Queue: row.Queue, State: string(row.State),
 		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, CreatedAt: row.CreatedAt, ScheduledAt: row.ScheduledAt,
 		AttemptedAt: row.AttemptedAt, FinalizedAt: row.FinalizedAt,
 	}
+	args.show(&job)
 	if row.State == rivertype.JobStateDiscarded {
 		job.State = parked
 	}
@@ -106,7 +106,7 @@ func (j *Jobs) startOver(ctx context.Context, tx pgx.Tx, id int64) error {
 	return err
 }
 
-// Discard removes a parked job, and calls off one that has not begun, whose file is given up. It returns commands.ErrNoJob,
+// Discard removes a parked job, and calls off one that has not begun, whose file or run is given up. It returns commands.ErrNoJob,
 // and commands.ErrJobState for one that runs or has ended.
 func (j *Jobs) Discard(ctx context.Context, org domain.OrgID, id int64) error {
 	return j.change(ctx, org, id, func(tx pgx.Tx, state rivertype.JobState) error {
@@ -119,11 +119,11 @@ func (j *Jobs) Discard(ctx context.Context, org domain.OrgID, id int64) error {
 			if callOff != nil {
 				return callOff
 			}
-			var args readFile
-			if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {
-				return fmt.Errorf("read job %d: %w", id, err)
+			args, err := readWork(row)
+			if err != nil {
+				return err
 			}
-			err = j.options.GiveUp(ctx, args.fileJob(true)) // or it would wait for ever
+			return args.giveUp(ctx, j.options) // or it would wait for ever
 		case rivertype.JobStateCancelled, rivertype.JobStateCompleted, rivertype.JobStateRunning:
 			return commands.ErrJobState
 		}

@@ -31,9 +31,12 @@ type fencedExecutor struct {
 	gate  *gate
 }
 
-// JobGetAvailable implements riverdriver.Executor. It waits for its turn. River does not end ctx while it fetches, so only
-// the gate can stop that.
+// JobGetAvailable implements riverdriver.Executor. A gated queue waits for its turn. River does not end ctx while it fetches,
+// so only the gate can stop that.
 func (e fencedExecutor) JobGetAvailable(ctx context.Context, p *riverdriver.JobGetAvailableParams) (*riverdriver.JobGetAvailableResult, error) {
+	if !slices.Contains(gated, p.Queue) {
+		return e.Executor.JobGetAvailable(ctx, p)
+	}
 	t, places := e.gate.enter(p.Queue, p.MaxToLock)
 	if places == 0 {
 		return &riverdriver.JobGetAvailableResult{}, nil

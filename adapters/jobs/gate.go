@@ -9,8 +9,8 @@ import (
 // maxPassed is how many jobs may go before a less urgent one, which then goes first: else it might wait for ever.
 const maxPassed = 4
 
-// gate bounds how many jobs run in a process at a time, of all queues together, for reading keeps a core busy. Whoever finds
-// no place waits before it fetches a job, and not with the job: the row stays available to other processes meanwhile, and
+// gate bounds how many uploads are read in a process at a time, of all queues together, for reading keeps a core busy. Whoever
+// finds no place waits before it fetches a job, and not with the job: the row stays available to other processes meanwhile, and
 // its try has not begun.
 type gate struct {
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ type turn struct {
 // enter waits until a queue may fetch jobs, and answers how many: as many as wanted at most, and none when the gate is
 // closed. The turn ends with settle.
 func (g *gate) enter(queue string, wanted int) (t *turn, places int) {
-	t = &turn{urgency: slices.Index(queues, queue), wanted: wanted, places: make(chan int, 1)}
+	t = &turn{urgency: slices.Index(gated, queue), wanted: wanted, places: make(chan int, 1)}
 	g.change(func() { g.waiting = append(g.waiting, t) })
 	return t, <-t.places
 }
@@ -74,7 +74,7 @@ func (g *gate) change(do func()) {
 // rank says who goes first: the least.
 func (t *turn) rank() int {
 	if t.passed >= maxPassed {
-		return t.urgency - len(queues)
+		return t.urgency - len(gated)
 	}
 	return t.urgency
 }

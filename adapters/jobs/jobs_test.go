@@ -192,7 +192,12 @@ func TestWorkersNeedSomethingToDo(t *testing.T) {
 	t.Parallel()
 	_, err := jobs.New(nil, jobs.Options{Workers: 1})
 	require.ErrorContains(t, err, "workers something to do")
-	_, err = jobs.New(nil, jobs.Options{GiveUp: func(context.Context, commands.FileJob) error { return nil }, Lease: -time.Hour, Log: slog.New(slog.DiscardHandler)})
+	giveUp := func(context.Context, commands.FileJob) error { return nil }
+	_, err = jobs.New(nil, jobs.Options{GiveUp: giveUp, AgentWorkers: 1, Run: func(context.Context, commands.RunJob) error { return nil }})
+	require.ErrorContains(t, err, "a way to be given up")
+	_, err = jobs.New(nil, jobs.Options{GiveUp: giveUp, AgentWorkers: 1, GiveUpRun: func(context.Context, commands.RunJob) error { return nil }})
+	require.ErrorContains(t, err, "workers something to do")
+	_, err = jobs.New(nil, jobs.Options{GiveUp: giveUp, Lease: -time.Hour, Log: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, err, "prepare the queue")
 }
 

@@ -90,7 +90,8 @@ func (l *lease) end(ctx context.Context) error {
 
 // takeOver makes the jobs of dead workers available again, and our own that we know nothing of: their row was changed, but
 // the connection broke before we were told. The try they were in counts, and they are suspects from now on, an
-// administrator's retry included: which of them killed the worker, nobody knows.
+// administrator's retry included: which of them killed the worker, nobody knows. What nobody waits for stays aside, behind
+// those for whom somebody does.
 func (l *lease) takeOver(ctx context.Context) error {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
@@ -103,9 +104,9 @@ func (l *lease) takeOver(ctx context.Context) error {
 				ELSE NOT EXISTS (SELECT FROM jobs.workers w WHERE w.id = worker AND w.seen_at >= now() - $3::interval) END
 			ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
 		)
-		UPDATE jobs.river_job j SET state = 'available', queue = $4, scheduled_at = now(), errors = array_append(j.errors,
+		UPDATE jobs.river_job j SET state = 'available', queue = CASE WHEN j.queue = $7 THEN j.queue WHEN j.kind = $4 THEN $5 ELSE $6 END, scheduled_at = now(), errors = array_append(j.errors,
 			jsonb_build_object('at', now(), 'attempt', j.attempt, 'error', 'its worker died', 'trace', ''))
-		FROM lost WHERE j.id = lost.id`, l.name, l.held.ids(), l.silence, suspects)
+		FROM lost WHERE j.id = lost.id`, l.name, l.held.ids(), l.silence, runAgent{}.Kind(), suspectRuns, suspects, aside)
 	if err != nil {
 		return fmt.Errorf("take jobs over: %w", err)
 	}

@@ -67,7 +67,14 @@ func helper(ctx context.Context, database string) int {
 			<-ctx.Done()
 			return ctx.Err()
 		},
-		GiveUp: func(context.Context, commands.FileJob) error { return errors.New("not here") },
+		GiveUp:       func(context.Context, commands.FileJob) error { return errors.New("not here") },
+		AgentWorkers: 1,
+		Run: func(ctx context.Context, job commands.RunJob) error {
+			fmt.Println("took", job.Run)
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		GiveUpRun: func(context.Context, commands.RunJob) error { return errors.New("not here") },
 	})
 	if err == nil {
 		err = j.Run(ctx)

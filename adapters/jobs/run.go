@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ const stopPatience = 9 * time.Second
 // answers an error when it cannot begin, or when jobs do not stop within 9 seconds; a database that is away in between is
 // waited for.
 func (j *Jobs) Run(ctx context.Context) error {
-	if j.options.Workers == 0 {
+	if j.options.Workers+j.options.AgentWorkers == 0 {
 		<-ctx.Done()
 		return nil
 	}
@@ -66,14 +67,22 @@ func (j *Jobs) live(ctx context.Context) (lost bool, err error) {
 	return false, errors.Join(err, l.end(ending))
 }
 
-// worker makes the client of River that works under the lease, and takes no more jobs than go through the gate.
+// worker makes the client of River that works under the lease, and takes no more uploads than go through the gate.
 func (j *Jobs) worker(l *lease, g *gate) (*river.Client[pgx.Tx], error) {
 	config := j.config()
 	config.ID = l.name
 	config.Workers = river.NewWorkers()
-	river.AddWorker(config.Workers, &worker{options: j.options, held: l.held, gate: g})
-	each := river.QueueConfig{MaxWorkers: j.options.Workers}
-	config.Queues = map[string]river.QueueConfig{suspects: {MaxWorkers: 1}, transcription: each, ocr: each, extraction: each}
+	config.Queues = map[string]river.QueueConfig{}
+	if n := j.options.Workers; n > 0 {
+		river.AddWorker(config.Workers, &worker[readFile]{options: j.options, held: l.held, gate: g})
+		each := river.QueueConfig{MaxWorkers: n}
+		maps.Copy(config.Queues, map[string]river.QueueConfig{suspects: {MaxWorkers: 1}, transcription: each, ocr: each, extraction: each})
+	}
+	if n := j.options.AgentWorkers; n > 0 {
+		river.AddWorker(config.Workers, &worker[runAgent]{options: j.options, held: l.held, gate: g})
+		river.AddWorker(config.Workers, &worker[runBacktest]{options: j.options, held: l.held, gate: g})
+		maps.Copy(config.Queues, map[string]river.QueueConfig{suspectRuns: {MaxWorkers: 1}, agents: {MaxWorkers: n}, aside: {MaxWorkers: mostAside}})
+	}
 	client, err := river.NewClient(fence{riverpgxv5.New(j.pool), l, g}, config)
 	if err != nil {
 		return nil, fmt.Errorf("prepare to work on jobs: %w", err)

@@ -61,6 +61,9 @@ func (s *Server) authenticate(ctx context.Context, k *socket, token string) erro
 		if err != nil {
 			return err
 		}
+		if caller.Type == domain.ByAgent { // it works with its tools, and waits for no notice
+			return domain.ErrForbidden
+		}
 		if admitted, err := s.admit(k, caller, era); admitted || err != nil {
 			return err
 		}

@@ -59,6 +59,10 @@ func TestTokensByEveryWay(t *testing.T) {
 	}
 	require.Equal(t, codeLater, w.dial("?token=broken", nil).end())
 	require.Equal(t, codeForeign, w.dial("?token=forbidden", nil).end())
+	agent, caller := w.member(domain.OrgID{UUID: uuid.New()}, domain.Admin)
+	caller.Type = domain.ByAgent
+	w.know(agent, caller)
+	require.Equal(t, codeForeign, w.dial("?token="+agent, nil).end(), "agents have their tools")
 }
 
 func TestSilenceIsNotAToken(t *testing.T) {

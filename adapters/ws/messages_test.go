@@ -99,7 +99,7 @@ func TestEveryRefusal(t *testing.T) {
 	w.ticket(w.acme(), "T-1", caller.User)
 	c := w.connect(token)
 	many := `"T-1"` + strings.Repeat(`,"T-1"`, mostListed-1)
-	const tooLong = "tickets and jobs must not list more than 100 together; subscribe to all instead."
+	const tooLong = "tickets, jobs and threads must not list more than 100 together; subscribe to all instead."
 	const crowded = "Too many subscriptions on one connection; subscribe to all instead."
 	tests := []struct{ send, want, protocol string }{
 		{`hello`, "Message is not JSON.", system},
@@ -130,6 +130,13 @@ func TestEveryRefusal(t *testing.T) {
 		{`{"type":"subscribe_job","data":{"job_id":"T-1"}}`, "There is no such file.", file},
 		{`{"type":"unsubscribe_job","data":{"job_id":"T-1"}}`, "There is no such file.", file},
 		{`{"type":"get_job_status","data":{"job_id":"` + uuid.NewString() + `"}}`, "There is no such file.", file},
+		{`{"type":"subscribe_thread"}`, "Missing required fields: thread_id", chat},
+		{`{"type":"unsubscribe_thread","data":{"thread_id":""}}`, "Missing required fields: thread_id", chat},
+		{`{"type":"subscribe_thread","data":{"thread_id":7}}`, "thread_id must be a string.", chat},
+		{`{"type":"unsubscribe_thread","data":{"thread_id":7}}`, "thread_id must be a string.", chat},
+		{`{"type":"subscribe_thread","data":{"thread_id":"T-1"}}`, "There is no such thread.", chat},
+		{`{"type":"unsubscribe_thread","data":{"thread_id":"T-1"}}`, "There is no such thread.", chat},
+		{`{"type":"get_thread_status","data":{"thread_id":"T-1"}}`, "Unknown message type: get_thread_status", system},
 		{`{"type":"resume"}`, "Missing required fields: after", system},
 		{`{"type":"resume","data":{"after":"5"}}`, "after must be an integer.", system},
 		{`{"type":"resume","data":{"after":1.5}}`, "after must be an integer.", system},
@@ -139,7 +146,9 @@ func TestEveryRefusal(t *testing.T) {
 		{`{"type":"resume","data":{"after":0,"tickets":"T-1"}}`, "tickets must be a list of strings.", system},
 		{`{"type":"resume","data":{"after":0,"tickets":[` + many + `,"T-1"]}}`, tooLong, system},
 		{`{"type":"resume","data":{"after":0,"tickets":[` + many + `],"jobs":["T-1"]}}`, tooLong, system},
+		{`{"type":"resume","data":{"after":0,"jobs":["T-1"],"threads":[` + many + `]}}`, tooLong, system},
 		{`{"type":"resume","data":{"after":0,"jobs":"T-1"}}`, "jobs must be a list of strings.", system},
+		{`{"type":"resume","data":{"after":0,"threads":"T-1"}}`, "threads must be a list of strings.", system},
 		{`{"type":"resume","data":{"after":0,"all":true,"tickets":["T-1"]}}`, crowded, system},
 		{`{"type":"subscribe_ticket","data":{"ticket_id":"T-1"}}`, crowded, ticket},
 		{`{"type":"authenticate"}`, "Missing required fields: token", system},
@@ -181,6 +190,7 @@ func TestTroubleBehindUsIsNotTold(t *testing.T) {
 	require.Equal(t, sorry, c.ask("get_job_status", map[string]any{"job_id": "1"}).Error)
 	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0, "tickets": []string{"T-1"}}).Error)
 	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0, "jobs": []string{"1"}}).Error)
+	require.Equal(t, sorry, c.ask("subscribe_thread", map[string]any{"thread_id": "1"}).Error)
 	gate.headTrouble.Store(true)
 	require.Equal(t, sorry, c.ask("resume", map[string]any{"after": 0}).Error)
 	gate.headTrouble.Store(false)

@@ -13,6 +13,7 @@ import (
 type noun struct {
 	name     string
 	protocol string
+	quiet    bool // it has no status to ask for
 	// find answers what a reference names, if the caller may see it; status is the data of "<name>_status".
 	find func(ctx context.Context, caller domain.Caller, ref string) (id uuid.UUID, status any, err error)
 	// about is the subscription to one of them.
@@ -23,6 +24,7 @@ type noun struct {
 type subscription struct {
 	TicketID   uuid.UUID `json:"ticket_id,omitzero"`
 	JobID      uuid.UUID `json:"job_id,omitzero"`
+	ThreadID   uuid.UUID `json:"thread_id,omitzero"`
 	Subscribed bool      `json:"subscribed"`
 	Position   int64     `json:"position"` // every later notice will be told
 }
@@ -34,11 +36,14 @@ func (n noun) list() string  { return n.name + "s" }
 // handlers is what a client may send about the noun.
 func (n noun) handlers() map[string]handler {
 	needs := []string{n.field()}
-	return map[string]handler{
-		"subscribe_" + n.name:       {n.protocol, needs, n.subscribe},
-		"unsubscribe_" + n.name:     {n.protocol, needs, n.unsubscribe},
-		"get_" + n.name + "_status": {n.protocol, needs, n.tellStatus},
+	all := map[string]handler{
+		"subscribe_" + n.name:   {n.protocol, needs, n.subscribe},
+		"unsubscribe_" + n.name: {n.protocol, needs, n.unsubscribe},
 	}
+	if !n.quiet {
+		all["get_"+n.name+"_status"] = handler{n.protocol, needs, n.tellStatus}
+	}
+	return all
 }
 
 func (n noun) subscribe(ctx context.Context, k *socket, r request) error {

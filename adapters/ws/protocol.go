@@ -13,6 +13,7 @@ const (
 	system = "system"
 	ticket = "ticket"
 	file   = "file"
+	chat   = "chat"
 )
 
 // handler is what one type of message needs and does. It answers by itself, because some answers must be given while

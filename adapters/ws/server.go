@@ -105,16 +105,18 @@ type Server struct {
 }
 
 // New makes a server that needs Run to push, and Close to end.
-func New(c Config, auth Authenticator, tickets Tickets, jobs Jobs, notices Notices, events eventstore.Reader, log *slog.Logger) *Server {
-	return newServer(c, usualTimes, auth, tickets, jobs, notices, events, log)
+func New(
+	c Config, auth Authenticator, tickets Tickets, jobs Jobs, threads Threads, notices Notices, events eventstore.Reader, log *slog.Logger,
+) *Server {
+	return newServer(c, usualTimes, auth, tickets, jobs, threads, notices, events, log)
 }
 
 func newServer(
-	c Config, t times, auth Authenticator, tickets Tickets, jobs Jobs, notices Notices, events eventstore.Reader, log *slog.Logger,
+	c Config, t times, auth Authenticator, tickets Tickets, jobs Jobs, threads Threads, notices Notices, events eventstore.Reader, log *slog.Logger,
 ) *Server {
 	s := &Server{
-		config: c.withDefaults(), times: t, auth: auth, nouns: []noun{ticketNoun(tickets), jobNoun(jobs)}, notices: notices, events: events, log: log,
-		rereads: make(chan struct{}, maxRereads), following: make(chan struct{}), idle: make(chan struct{}),
+		config: c.withDefaults(), times: t, auth: auth, nouns: []noun{ticketNoun(tickets), jobNoun(jobs), threadNoun(threads)},
+		notices: notices, events: events, log: log, rereads: make(chan struct{}, maxRereads), following: make(chan struct{}), idle: make(chan struct{}),
 		sockets: map[*socket]struct{}{}, perUser: map[domain.UserID]int{},
 	}
 	for range runtime.GOMAXPROCS(0) {

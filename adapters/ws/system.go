@@ -58,7 +58,7 @@ func (s *Server) handleUnsubscribeAll(_ context.Context, k *socket, r request) e
 	return nil
 }
 
-// handleResume replays what was missed after a position. Subscriptions given with it (tickets, jobs, all) are made at the
+// handleResume replays what was missed after a position. Subscriptions given with it (tickets, jobs, threads, all) are made at the
 // same moment, so not even a notice that comes this very instant can overtake the replay.
 func (s *Server) handleResume(ctx context.Context, k *socket, r request) error {
 	after, err := r.position("after")
@@ -98,7 +98,7 @@ func (s *Server) wanted(ctx context.Context, k *socket, r request) (ids []uuid.U
 			return nil, nil, err
 		}
 		if listed += len(refs); listed > mostListed {
-			return nil, nil, refusal(fmt.Sprintf("tickets and jobs must not list more than %d together; subscribe to all instead.", mostListed))
+			return nil, nil, refusal(fmt.Sprintf("tickets, jobs and threads must not list more than %d together; subscribe to all instead.", mostListed))
 		}
 		for _, ref := range refs {
 			id, _, err := n.find(ctx, *k.caller.Load(), ref)

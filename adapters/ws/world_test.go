@@ -19,6 +19,7 @@ import (
 
 	"ticketd/domain"
 	uploads "ticketd/domain/file"
+	chats "ticketd/domain/thread"
 	facts "ticketd/domain/ticket"
 	"ticketd/eventstore"
 	"ticketd/eventstore/catalog"
@@ -53,21 +54,25 @@ type world struct {
 	callers map[string]domain.Caller
 	tickets map[uuid.UUID]desk
 	jobs    map[uuid.UUID]desk
+	threads map[uuid.UUID]desk
 	streams map[uuid.UUID]eventstore.Stream // as last written
 	judge   func(token string)              // called before a token is judged
 	find    error                           // what Find answers, when not nil
 	from    error                           // what From answers, once
 }
 
-// desk is what the world knows about a ticket or an upload.
+// desk is what the world knows about a ticket, an upload or a thread.
 type desk struct {
 	org    domain.OrgID
 	number string // of a ticket
 	owner  domain.UserID
 }
 
-// jobs finds uploads where the world itself finds tickets.
-type jobs struct{ *world }
+// jobs finds uploads where the world itself finds tickets, and threads finds conversations.
+type (
+	jobs    struct{ *world }
+	threads struct{ *world }
+)
 
 type option func(*Config, *times, *eventstore.Reader)
 
@@ -90,7 +95,7 @@ func quietWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	w := &world{
 		t: t, store: eventstore.NewMemory(catalog.Codec), run: make(chan error, 1),
-		callers: map[string]domain.Caller{}, tickets: map[uuid.UUID]desk{}, jobs: map[uuid.UUID]desk{},
+		callers: map[string]domain.Caller{}, tickets: map[uuid.UUID]desk{}, jobs: map[uuid.UUID]desk{}, threads: map[uuid.UUID]desk{},
 		streams: map[uuid.UUID]eventstore.Stream{},
 	}
 	config, short := Config{MessagesPerMinute: 1000}, usualTimes
@@ -98,7 +103,7 @@ func quietWorld(t *testing.T, options ...option) *world {
 	for _, o := range options {
 		o(&config, &short, &events)
 	}
-	w.server = newServer(config, short, w, w, jobs{w}, w, events, slog.New(slog.DiscardHandler))
+	w.server = newServer(config, short, w, w, jobs{w}, threads{w}, w, events, slog.New(slog.DiscardHandler))
 	w.http = httptest.NewUnstartedServer(w.server)
 	w.http.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(kernelBuffer))
@@ -165,6 +170,20 @@ func (j jobs) Find(_ context.Context, c domain.Caller, ref string) (uuid.UUID, a
 	return uuid.Nil, nil, uploads.ErrNotFound
 }
 
+func (h threads) Find(_ context.Context, c domain.Caller, ref string) (uuid.UUID, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.find != nil {
+		return uuid.Nil, h.find
+	}
+	for id, d := range h.threads {
+		if id.String() == ref && d.org == c.Org && c.May(domain.ReadThreads, d.owner) {
+			return id, nil
+		}
+	}
+	return uuid.Nil, chats.ErrNotFound
+}
+
 func (w *world) From(_ context.Context, events []eventstore.Recorded) ([]projections.Notice, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,7 +194,7 @@ func (w *world) From(_ context.Context, events []eventstore.Recorded) ([]project
 	var notices []projections.Notice
 	for _, r := range events {
 		if n, ok := noticeOf(r); ok {
-			n.Owners = []domain.UserID{w.tickets[r.Stream].owner, w.jobs[r.Stream].owner}
+			n.Owners = []domain.UserID{w.tickets[r.Stream].owner, w.jobs[r.Stream].owner, w.threads[r.Stream].owner}
 			notices = append(notices, n)
 		}
 	}
@@ -189,6 +208,9 @@ func noticeOf(r eventstore.Recorded) (projections.Notice, bool) {
 	switch e := r.Event.(type) {
 	case uploads.Event:
 		n.Protocol, n.Needs, n.Type, n.Data = file, domain.ReadFiles, fileNotice(e), map[string]any{"job_id": r.Stream}
+	case chats.Event:
+		n.Protocol, n.Needs, n.Type, n.Data = chat, domain.ReadThreads, chatNotice(e), map[string]any{"thread_id": r.Stream}
+		return n, n.Type != ""
 	case facts.Opened:
 		n.Type, n.Data = "ticket_created", map[string]any{"ticket_id": r.Stream, "title": e.Title}
 	case facts.Edited:
@@ -234,6 +256,21 @@ func fileNotice(event uploads.Event) string {
 	return "file_processing_progress"
 }
 
+func chatNotice(event chats.Event) string {
+	switch event.(type) {
+	case chats.Started:
+	case chats.MessageAdded:
+		return "message_added"
+	case chats.Replied:
+		return "reply_completed"
+	case chats.ReplyFailed:
+		return "reply_failed"
+	case chats.Renamed, chats.Deleted, chats.WordsErased:
+		return "thread_updated"
+	}
+	return ""
+}
+
 // member signs somebody in and answers the token.
 func (w *world) member(org domain.OrgID, role domain.Role) (token string, c domain.Caller) {
 	id := uuid.New()
@@ -273,13 +310,22 @@ func (w *world) job(org domain.OrgID, owner domain.UserID) uuid.UUID {
 	return id
 }
 
-// happen appends events to a ticket or an upload and answers the last position.
+// thread makes one that has no events yet.
+func (w *world) thread(org domain.OrgID, owner domain.UserID) uuid.UUID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := uuid.New()
+	w.threads[id] = desk{org: org, owner: owner}
+	return id
+}
+
+// happen appends events to a ticket, an upload or a thread and answers the last position.
 func (w *world) happen(id uuid.UUID, events ...any) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	stream, known := w.streams[id]
 	if !known {
-		stream = eventstore.Stream{Org: cmp.Or(w.tickets[id].org, w.jobs[id].org).UUID, ID: id}
+		stream = eventstore.Stream{Org: cmp.Or(w.tickets[id].org, w.jobs[id].org, w.threads[id].org).UUID, ID: id}
 	}
 	grown, err := w.store.Append(context.WithoutCancel(w.t.Context()), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: events})
 	require.NoError(w.t, err)

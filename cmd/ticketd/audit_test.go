@@ -35,7 +35,7 @@ func (i *instance) fill(c *client, tickets, length int) {
 				Stream: eventstore.Stream{Org: org, ID: uuid.Must(uuid.NewV7())},
 				Events: []any{ticket.Opened{
 					Number: int64(1000 + done), Title: "t", Description: strings.Repeat("x", length), Priority: ticket.Low, Urgency: ticket.Low,
-					Category: ticket.General, SourceChannel: "test", CreatedBy: domain.UserID{UUID: by},
+					Category: ticket.General, SourceChannel: "test", CreatedBy: domain.UserID{UUID: by}, Chosen: ticket.Chosen{Category: true, Priority: true},
 				}},
 			})
 		}
@@ -355,5 +355,8 @@ func TestWhoReadsTheLog(t *testing.T) {
 		}
 	}
 	slices.Sort(reaches)
-	require.Equal(t, []domain.Permission{domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadFiles, domain.ReadMembers, domain.ExportPerson, domain.ReadTickets}, reaches)
+	require.Equal(t, []domain.Permission{
+		domain.ReadAgentConfig, domain.ReadRuns, domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadFiles, domain.ReadArticles,
+		domain.ReadMembers, domain.ExportPerson, domain.ReadThreads, domain.ReadTickets,
+	}, reaches)
 }

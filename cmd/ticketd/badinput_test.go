@@ -388,3 +388,38 @@ func TestHowTheProgramIs(t *testing.T) {
 	require.Contains(t, string(a.raw), `{"location":"release_tickets","message":"has stopped"}`)
 	require.Contains(t, string(a.raw), `{"location":"program","message":"is stopping"}`)
 }
+
+// Nobody can say of a ticket that a program made it.
+func TestChannelsOfProgramsAreRefused(t *testing.T) {
+	t.Parallel()
+	ada := boot(t).founder("ada")
+	for _, channel := range []string{"agent", "mcp"} {
+		refused := ada.do(400, "POST", "/api/v1/tickets", object{"title": "t", "description": "d", "source_channel": channel})
+		require.Equal(t, "urn:ticketd:problem:source_channel_reserved", refused.text("type"))
+		require.Contains(t, refused.text("detail"), `source_channel cannot be "`+channel+`"`)
+	}
+	require.Equal(t, false, ada.ticket(object{"source_channel": "email"}).object()["ai_generated"])
+}
+
+// The tools draw on the budgets of REST, and agents on none.
+func TestLimitsOfTheTools(t *testing.T) {
+	t.Parallel()
+	i := boot(t, func(c *config) {
+		require.NoError(t, c.LimitDefault.UnmarshalText([]byte("2/h")))
+		require.NoError(t, c.LimitAuth.UnmarshalText([]byte("3/h")))
+	})
+	ada := i.founder("ada")
+	health := object{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": object{"name": "get_system_health", "arguments": object{}}}
+	there := *ada
+	there.url = i.toolsURL()
+	there.do(200, "POST", "/mcp", health)
+	ada.get("/api/v1/users/me")
+	require.Positive(t, number(t, there.do(429, "POST", "/mcp", health).header.Get("Retry-After")))
+	ada.do(429, "GET", "/api/v1/users/me", nil)
+	guess := there.as("wrong")
+	for status := 401; status == 401; {
+		status = guess.status("POST", "/mcp", health)
+		require.Contains(t, []int{401, 429}, status)
+	}
+	require.Positive(t, number(t, ada.as("wrong").do(429, "GET", "/api/v1/users/me", nil).header.Get("Retry-After")), "it is the address that guessed")
+}

@@ -23,19 +23,20 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	roles := []string{"api", "worker"}
+	roles := []string{"api", "worker", "mcp"}
 	serve := &cobra.Command{
-		Use: "serve", Short: "Serve the API, the sockets and the documentation, and read files", Args: cobra.NoArgs,
+		Use: "serve", Short: "Serve the API, the sockets, the documentation and the tools of agents, and read files", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, role := range roles {
-				if role != "api" && role != "worker" {
-					return fmt.Errorf("there is no role %q; roles are api and worker", role)
+				if role != "api" && role != "worker" && role != "mcp" {
+					return fmt.Errorf("there is no role %q; roles are api, worker and mcp", role)
 				}
 			}
 			alone := func(c *config) {
 				if !slices.Contains(roles, "worker") {
-					c.Workers = 0
+					c.Workers, c.AgentWorkers = 0, 0
 				}
+				c.tools = slices.Contains(roles, "mcp")
 			}
 			return runProgram(cmd.Context(), alone, func(ctx context.Context, p *program) error {
 				return p.serve(ctx, func(address string) {
@@ -47,7 +48,7 @@ func serveCommand() *cobra.Command {
 			})
 		},
 	}
-	serve.Flags().StringSliceVar(&roles, "roles", roles, "what this instance does: api, worker; the API answers everywhere, for its health is asked of it")
+	serve.Flags().StringSliceVar(&roles, "roles", roles, "what this instance does: api, worker, mcp; the API answers everywhere, for its health is asked of it")
 	return serve
 }
 
@@ -187,7 +188,8 @@ func openAPICommand() *cobra.Command {
 }
 
 func healthCommand() *cobra.Command {
-	return &cobra.Command{
+	var tools bool
+	health := &cobra.Command{
 		Use: "health", Short: "Ask the running program how it is; for container health checks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig()
@@ -196,7 +198,11 @@ func healthCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
 			defer cancel()
-			request, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodGet, "http://"+localAddress(c.HTTPAddr)+"/health", nil)
+			listens := c.HTTPAddr
+			if tools {
+				listens = c.MCPAddr
+			}
+			request, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodGet, "http://"+localAddress(listens)+"/health", nil)
 			if err != nil {
 				return err
 			}
@@ -212,6 +218,8 @@ func healthCommand() *cobra.Command {
 			return err
 		},
 	}
+	health.Flags().BoolVar(&tools, "mcp", false, "ask the MCP server")
+	return health
 }
 
 // localAddress is how this machine reaches an address that the program listens on.

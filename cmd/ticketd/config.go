@@ -54,7 +54,22 @@ type config struct {
 	OpenAIBaseURL      string        `env:"OPENAI_BASE_URL"`
 	TranscriptionModel string        `env:"TRANSCRIPTION_MODEL" envDefault:"whisper-1"`
 
-	tool bool // works beside a server that may be running
+	// Agents.
+	MCPAddr          string   `env:"MCP_ADDR" envDefault:":8001"`
+	MCPURL           string   `env:"MCP_URL"`
+	MCPHosts         []string `env:"MCP_HOSTS"`
+	AIConfig         string   `env:"AI_CONFIG"`
+	AnthropicKey     string   `env:"ANTHROPIC_API_KEY"`
+	AnthropicBaseURL string   `env:"ANTHROPIC_BASE_URL"`
+	AzureKey         string   `env:"AZURE_OPENAI_API_KEY"`
+	AzureEndpoint    string   `env:"AZURE_OPENAI_ENDPOINT"`
+	AzureAPIVersion  string   `env:"AZURE_OPENAI_API_VERSION"`
+	AzureDeployment  string   `env:"AZURE_OPENAI_DEPLOYMENT"`
+	AgentWorkers     int      `env:"AGENT_WORKERS" envDefault:"10"`
+	LimitAI          limit    `env:"RATE_LIMIT_AI" envDefault:"200/h"`
+
+	tool  bool // works beside a server that may be running
+	tools bool // runs the tool server
 
 	// Not the environment's: only tests have others.
 	passwordCost auth.Cost
@@ -63,6 +78,7 @@ type config struct {
 	childMemory  int64                          // bytes of address space for a child of ours; 0: what it usually needs
 	ourselves    []string                       // how the program runs itself as a child
 	retryAfter   time.Duration                  // before the first retry of a job; it doubles
+	modelPause   time.Duration                  // before a model is asked again; it doubles. 0: half a second
 }
 
 func readConfig() (config, error) {
@@ -100,7 +116,7 @@ var environments = []string{"development", "staging", "production", "test"}
 func (c config) development() bool { return c.Environment == "development" }
 
 func (c config) limits() http.Limits {
-	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin), Upload: http.Limit(c.LimitUpload)}
+	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin), Upload: http.Limit(c.LimitUpload), AI: http.Limit(c.LimitAI)}
 }
 
 // limit reads "1000/h", "100/5m", or "0" for none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,17 @@ func TestErasedWordsAreFoundNowhere(t *testing.T) {
 	leaver.do(200, "POST", "/api/v1/tickets/"+other.id()+"/status", object{"status": "resolved", "resolution_summary": "Summary " + word})
 	// An answer that quotes her, kept for somebody else.
 	support.with("Idempotency-Key", "k1").do(200, "POST", "/api/v1/tickets/"+hers.id()+"/status", object{"status": "in_progress"})
-	eventually(t, func() bool { return len(admin.get("/api/v1/tickets?q="+word).list()) == 2 }, "the search knows the word")
+	path := leaver.talk()
+	leaver.patch(path, object{"title": "Chat " + word})
+	leaver.do(200, "POST", path+"/messages?wait=reply", object{"content": "Asked " + word, "message_metadata": object{"page": word}})
+	// What agents did for her, and for somebody who had them look at what is hers.
+	runs := []string{
+		leaver.do(200, "POST", "/api/v1/agent/categorize", object{"description": "Sorted " + word}).text("run_id"),
+		leaver.do(201, "POST", "/api/v1/agent/create-ticket", object{"user_input": "Made " + word}).text("run_id"),
+		support.do(200, "POST", "/api/v1/agent/categorize", object{"ticket_id": hers.id()}).text("run_id"),
+	}
+	unrelated := support.do(200, "POST", "/api/v1/agent/categorize", object{"description": "None of hers"}).text("run_id")
+	eventually(t, func() bool { return len(admin.get("/api/v1/tickets?q="+word).list()) == 3 }, "the search knows the word")
 	require.NotEmpty(t, found(t, i, word))
 
 	s := support.connect()
@@ -69,10 +80,13 @@ func TestErasedWordsAreFoundNowhere(t *testing.T) {
 	require.Equal(t, admin.user, asked["requested_by"])
 	done := admin.erased(leaver.user)
 	report := done["erased"].(object)
-	require.EqualValues(t, 2, report["tickets"])
+	require.EqualValues(t, 3, report["tickets"])
+	require.EqualValues(t, 1, report["threads"])
+	require.EqualValues(t, i.numberOf(t, `SELECT count(DISTINCT stream_id) FROM events WHERE type = 'agent_run.words_erased'`), report["runs"])
+	require.EqualValues(t, i.numberOf(t, `SELECT count(*) FROM agent_runs WHERE requested_by = '`+leaver.user+`' OR ticket = '`+hers.id()+`'`), report["runs"])
 	require.EqualValues(t, 0, report["organizations"])
 	require.EqualValues(t, 1, report["answers"])
-	require.Subset(t, report["tables"], []any{"tickets", "comments", "users", "api_tokens", "ticket_search", "idempotency"})
+	require.Subset(t, report["tables"], []any{"tickets", "comments", "users", "api_tokens", "ticket_search", "threads", "messages", "agent_runs", "idempotency"})
 
 	require.Empty(t, found(t, i, word), "the words are in no table, and in no statistics")
 	require.Empty(t, found(t, i, strings.TrimSuffix(leaver.name, "x")+"@example.org"))
@@ -80,7 +94,14 @@ func TestErasedWordsAreFoundNowhere(t *testing.T) {
 	shown := admin.get("/api/v1/tickets/" + hers.id())
 	require.Equal(t, eventstore.Erased, shown.text("title"))
 	require.Equal(t, object{eventstore.Erased: true}, shown.object()["custom_fields"])
+	for _, run := range runs {
+		shown := admin.get("/api/v1/agent/runs/" + run)
+		require.NotContains(t, string(shown.raw), word)
+		require.Equal(t, object{eventstore.Erased: true}, shown.object()["result"])
+	}
+	require.NotEmpty(t, admin.get("/api/v1/agent/runs/" + unrelated).object()["result"].(object)["category"], "what others asked stays")
 	for _, path := range []string{
+		path, path + "/messages", chatWith,
 		"/api/v1/tickets/" + hers.id() + "/history", "/api/v1/tickets/" + other.id() + "/comments", "/api/v1/tickets/" + hers.id() + "?version=1",
 		"/api/v1/audit/events?limit=1000", "/api/v1/members", "/api/v1/privacy/export/" + leaver.user,
 	} {
@@ -97,7 +118,7 @@ func TestErasedWordsAreFoundNowhere(t *testing.T) {
 
 	// It is a request like others: what it caused hangs together, and the log is whole.
 	tree := string(admin.get("/api/v1/audit/causation/please-forget").raw)
-	require.Equal(t, 2, strings.Count(tree, "ticket.words_erased"))
+	require.Equal(t, 3, strings.Count(tree, "ticket.words_erased"))
 	require.Contains(t, tree, `"user.erased"`)
 	require.Equal(t, true, admin.get("/api/v1/audit/verify").object()["valid"])
 
@@ -107,6 +128,22 @@ func TestErasedWordsAreFoundNowhere(t *testing.T) {
 
 	again := admin.do(202, "POST", "/api/v1/privacy/erasure", object{"user_id": leaver.user}).object()
 	require.Equal(t, "complete", again["status"], "asked again, nothing more happens")
+}
+
+// What somebody wrote for the organization is the organization's. It forgets who did.
+func TestTheArticlesOfAnErasedAuthorStay(t *testing.T) {
+	t.Parallel()
+	i := boot(t)
+	admin := i.founder("admin")
+	leaver := admin.colleague("support")
+	path := "/api/v1/knowledge/articles/" + leaver.post("/api/v1/knowledge/articles", object{"title": "Passwords", "body": "Choose Forgotten."}).id()
+	require.Equal(t, leaver.name, admin.get(path).object()["created_by"].(object)["username"])
+	admin.do(202, "POST", "/api/v1/privacy/erasure", object{"user_id": leaver.user})
+	admin.erased(leaver.user)
+	shown := admin.get(path).object()
+	require.Equal(t, "Choose Forgotten.", shown["body"])
+	require.Equal(t, eventstore.Erased, shown["created_by"].(object)["username"])
+	require.Empty(t, found(t, i, leaver.name))
 }
 
 func TestWhoMayErase(t *testing.T) {
@@ -163,7 +200,7 @@ func TestRetention(t *testing.T) {
 	i := boot(t)
 	admin := i.founder("admin")
 	const word = "zq9953z"
-	old := admin.ticket(object{"title": word}).id()
+	old := admin.categorized(object{"title": word})
 	open := admin.ticket(object{"title": "still open"}).id()
 	reopened := admin.ticket(object{"title": "reopened"}).id()
 	for _, status := range []string{"closed", "open"} {
@@ -185,6 +222,9 @@ func TestRetention(t *testing.T) {
 	admin.patch("/api/v1/organization", object{"retention_days": 30})
 	require.NoError(t, inAYear.erase(t.Context()))
 	require.Equal(t, eventstore.Erased, admin.get("/api/v1/tickets/"+old).text("title"))
+	var runs int
+	require.NoError(t, i.pool.QueryRow(t.Context(), `SELECT count(*) FROM events WHERE type = 'agent_run.words_erased'`).Scan(&runs))
+	require.Equal(t, 1, runs, "the run that was shown it")
 	require.Equal(t, "still open", admin.get("/api/v1/tickets/"+open).text("title"))
 	require.Equal(t, "reopened", admin.get("/api/v1/tickets/"+reopened).text("title"))
 	require.Empty(t, found(t, i, word), "in no table, and in no statistics")
@@ -202,7 +242,11 @@ func TestRetention(t *testing.T) {
 
 func TestAPersonIsExported(t *testing.T) {
 	t.Parallel()
-	i := boot(t)
+	model := provider(t)
+	model.keepsSaying(reply, answers("the agent's reply"))
+	model.keepsSaying("categorize_text", answers(verdict("bug", "low", 0.5)))
+	model.keepsSaying("categorize_ticket", answers(verdict("bug", "low", 0.5)))
+	i := boot(t, asks(model))
 	admin := i.founder("admin")
 	member := admin.colleague("member")
 	mine := member.ticket(object{"title": "mine"}).id()
@@ -212,6 +256,13 @@ func TestAPersonIsExported(t *testing.T) {
 	member.post("/api/v1/tickets/"+given+"/comments", object{"content": "my words"})
 	admin.post("/api/v1/tickets/"+given+"/comments", object{"content": "not my words"})
 	member.post("/api/v1/api-tokens", object{"name": "my laptop"})
+	kept, left := member.talk(), member.talk()
+	member.do(200, "POST", kept+"/messages?wait=reply", object{"content": "my question"})
+	member.do(200, "POST", left+"/messages?wait=reply", object{"content": "my other question"})
+	member.do(200, "DELETE", left, nil)
+	admin.do(200, "POST", admin.talk()+"/messages?wait=reply", object{"content": "none of my business"})
+	run := member.do(200, "POST", "/api/v1/agent/categorize", object{"description": "my description"}).text("run_id")
+	admin.do(200, "POST", "/api/v1/agent/categorize", object{"description": "none of my business"})
 	gone := member.ticket(object{"title": "deleted"}).id()
 	admin.do(204, "DELETE", "/api/v1/tickets/"+gone, nil)
 	admin.do(204, "DELETE", "/api/v1/tickets/"+admin.ticket().id(), nil)
@@ -233,6 +284,20 @@ func TestAPersonIsExported(t *testing.T) {
 		comments := whole["comments"].([]any)
 		require.Len(t, comments, 1)
 		require.Equal(t, "my words", comments[0].(object)["content"])
+		threads := whole["threads"].([]any)
+		require.Len(t, threads, 2)
+		require.Equal(t, []any{left, true}, []any{chatWith + "/" + str(threads[0].(object)["id"]), threads[0].(object)["deleted"]})
+		require.Equal(t, []any{kept, false}, []any{chatWith + "/" + str(threads[1].(object)["id"]), threads[1].(object)["deleted"]})
+		require.Len(t, whole["messages"], 4, "two questions, and the replies")
+		require.Equal(t, 2, strings.Count(jsonOf(whole["messages"]), "the agent's reply"))
+		require.Contains(t, jsonOf(whole["messages"]), "my question")
+		require.Contains(t, jsonOf(whole["messages"]), "my other question")
+		runs := whole["runs"].([]any)
+		require.GreaterOrEqual(t, len(runs), 3, "two replies, and what was to be categorized")
+		at := slices.IndexFunc(runs, func(r any) bool { return r.(object)["run_id"] == run })
+		require.GreaterOrEqual(t, at, 0)
+		require.Equal(t, "my description", runs[at].(object)["input"].(object)["text"])
+		require.Equal(t, member.name, runs[at].(object)["requested_by"].(object)["username"])
 		require.Len(t, whole["api_tokens"], 1)
 		require.NotEmpty(t, whole["account"])
 		require.NotEmpty(t, whole["activity"])

@@ -133,6 +133,13 @@ func (e *eraser) expireIn(ctx context.Context, org domain.OrgID) (erased int, tr
 		if err != nil || len(page) == 0 {
 			return erased, errors.Join(trouble, err)
 		}
+		ids := make([]ticket.ID, len(page))
+		for i, t := range page {
+			ids[i] = t.ID
+		}
+		if err := e.erasures.ExpireRuns(ctx, org, ids); err != nil {
+			return erased, errors.Join(trouble, err)
+		}
 		for _, t := range page {
 			err := e.erasures.Expire(ctx, org, t.ID)
 			switch {
@@ -161,7 +168,7 @@ type copies struct {
 }
 
 // sweptTables are where rows with words were written anew.
-var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "files", "readings", "idempotency", "subject_keys"}
+var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "files", "readings", "threads", "messages", "agent_runs", "idempotency", "subject_keys"}
 
 // Scrub implements commands.Copies. The answers go last: until then somebody may still be given one to keep.
 func (c copies) Scrub(ctx context.Context, org domain.OrgID) (answers int, tables []string, err error) {

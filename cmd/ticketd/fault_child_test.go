@@ -42,7 +42,7 @@ const startLimit = time.Minute
 func begin(t *testing.T, database string, pairs ...string) *child {
 	t.Helper()
 	c := &child{t: t, env: append(os.Environ(), append([]string{
-		helperVariable + "=1", "DATABASE_URL=" + database, "DATA_DIR=" + t.TempDir(), "HTTP_ADDR=127.0.0.1:0", "ENVIRONMENT=test",
+		helperVariable + "=1", "DATABASE_URL=" + database, "DATA_DIR=" + t.TempDir(), "HTTP_ADDR=127.0.0.1:0", "MCP_ADDR=127.0.0.1:0", "ENVIRONMENT=test",
 		"JWT_SECRET=" + faultSecret, "ENCRYPTION_KEY=" + faultKey, "LOG_FORMAT=json", "LOG_LEVEL=info", "REGISTRATION=open",
 		"RATE_LIMIT_DEFAULT=0", "RATE_LIMIT_AUTH=0", "RATE_LIMIT_LOGIN=0", "WS_MESSAGES_PER_MINUTE=100000", "GOCOVERDIR=" + t.TempDir(),
 	}, pairs...)...)}

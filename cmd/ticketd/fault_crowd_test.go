@@ -88,7 +88,7 @@ func (c *crowd) write(n int) {
 		text := fmt.Sprintf("w%dn%d", n, k)
 		switch {
 		case k%12 == 0:
-			a, ok := c.insist(n, "POST", "/api/v1/tickets", object{"title": text, "description": "d"}, text)
+			a, ok := c.insist(n, "POST", "/api/v1/tickets", object{"title": text, "description": "d", "category": "bug", "priority": "low"}, text)
 			if ok {
 				mine = a.id()
 				c.note("ticket.opened", mine, text, a)

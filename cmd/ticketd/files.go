@@ -80,7 +80,8 @@ func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	}
 	processing := commands.NewProcessing(f.commands, f.store, f.readings, c.readers(p.log, f.temporary.path), p.log)
 	f.jobs, err = jobs.New(p.pool, jobs.Options{
-		Workers: c.Workers, Process: processing.Process, GiveUp: processing.GiveUp, RetryAfter: c.retryAfter, Lease: c.Lease, Log: p.log,
+		Workers: c.Workers, Process: processing.Process, GiveUp: processing.GiveUp, AgentWorkers: c.AgentWorkers, Run: p.agents.commands.Resume,
+		GiveUpRun: p.agents.commands.GiveUp, Backtest: p.agents.backtests.Run, GiveUpBacktest: p.agents.backtests.GiveUp, RetryAfter: c.retryAfter, Lease: c.Lease, Log: p.log,
 	})
 	return err
 }
@@ -146,7 +147,7 @@ func (p *program) sweepFiles(ctx context.Context, age time.Duration) error {
 	f := &p.files
 	_, readings := f.readings.Forget(ctx, age)
 	_, blobs := f.ledger.Sweep(ctx, age, f.store.Remove)
-	return errors.Join(p.employ(ctx), readings, blobs, f.store.Sweep(ctx, leftover))
+	return errors.Join(p.employ(ctx), p.takeUp(ctx, abandonedAfter), readings, blobs, f.store.Sweep(ctx, leftover))
 }
 
 // employ gives a job to every upload that is not finished; those that have one keep it.

@@ -65,6 +65,7 @@ func quiet(t *testing.T) config {
 	return config{
 		HTTPAddr: "127.0.0.1:0", DatabaseURL: postgrestest.Database(t), DataDir: t.TempDir(), Environment: "development", Registration: "open",
 		WSMessages: 100_000, WSConnections: 1000, LogLevel: "info", LogFormat: "json",
+		MCPAddr: "127.0.0.1:0", tools: true, AgentWorkers: 2,
 		StorageQuota: 1 << 20, UploadSize: 100, UploadTypes: "all", SpeechDir: "../../engines/vosk", Workers: 1, Lease: 3 * time.Second,
 		ourselves: program, childMemory: memory, retryAfter: 50 * time.Millisecond,
 		passwordCost: auth.Cost{MemoryKiB: 8, Passes: 1, Threads: 1},
@@ -343,6 +344,12 @@ func (c *client) colleague(role string) *client {
 
 // ticket makes a ticket with a body that says no more than it must.
 func (c *client) ticket(fields ...object) answer {
+	c.t.Helper()
+	return c.unsorted(append([]object{{"category": "general", "priority": "medium"}}, fields...)...)
+}
+
+// unsorted makes a ticket whose category and priority are left to an agent.
+func (c *client) unsorted(fields ...object) answer {
 	c.t.Helper()
 	body := object{"title": "Printer", "description": "It burns."}
 	for _, f := range fields {

@@ -29,7 +29,7 @@ func command() *cobra.Command {
 		Version: version, SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(
-		serveCommand(), migrateCommand(), tokenCommand(), watchCommand(), permissionsCommand(), openAPICommand(), healthCommand(), backupCommand(), restoreCommand(), versionCommand(), seedCommand(), rebuildCommand(),
+		serveCommand(), migrateCommand(), tokenCommand(), watchCommand(), permissionsCommand(), openAPICommand(), toolsCommand(), healthCommand(), backupCommand(), restoreCommand(), versionCommand(), seedCommand(), rebuildCommand(),
 		verifyCommand(), exportCommand(), proofCommand(), keyCommand(), hearCommand(), readCommand(),
 	)
 	return root

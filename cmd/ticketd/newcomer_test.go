@@ -38,19 +38,24 @@ func TestANewcomerGetsAlong(t *testing.T) {
 	require.Equal(t, created.id(), told.Data["ticket_id"])
 	require.Equal(t, created.header.Get("X-Event-Position"), str(told.Position))
 
-	changed := c.patch("/api/v1/tickets/1", object{"status": "in_progress", "category": "technical"})
+	said := s.await("ai_categorization_complete")
+	require.Equal(t, created.id(), said.Data["ticket_id"])
+
+	changed := c.patch("/api/v1/tickets/1", object{"status": "in_progress", "category": "integration"})
 	require.Equal(t, "in_progress", changed.text("status"))
 	require.Equal(t, "high", changed.text("priority"), "what was not supplied stays")
 	require.Equal(t, []any{"category"}, s.await("ticket_updated").Data["changed"])
 	require.Equal(t, "in_progress", s.await("ticket_status_update").Data["status"])
 
 	history := c.get("/api/v1/tickets/1/history").list()
-	require.Len(t, history, 3)
+	require.Len(t, history, 5)
 	require.Equal(t, "ticket.opened", history[0]["type"])
 	require.Equal(t, "tour-1", history[0]["correlation_id"])
 	require.Equal(t, object{"type": "user", "id": registered.id(), "name": "ada"}, history[0]["actor"])
-	require.Equal(t, []any{object{"field": "category", "old": "general", "new": "technical"}}, history[1]["changes"])
-	require.Equal(t, []any{object{"field": "status", "old": "open", "new": "in_progress"}}, history[2]["changes"])
+	require.Equal(t, "ticket.categorized", history[1]["type"])
+	require.Equal(t, []any{object{"field": "category", "old": said.Data["category"], "new": "integration"}}, history[2]["changes"])
+	require.Equal(t, "ticket.corrected", history[3]["type"])
+	require.Equal(t, []any{object{"field": "status", "old": "open", "new": "in_progress"}}, history[4]["changes"])
 	for n, entry := range history {
 		require.EqualValues(t, n+1, entry["version"])
 		require.Len(t, entry["hash"], 64)

@@ -13,7 +13,7 @@ import (
 // cell tries one permission as one person and answers the status. The ticket is somebody's whom the test chose.
 type cell func(c *client, ticket string) int
 
-// cells has one probe a permission: a permission that is missing here fails the test.
+// cells has one probe a permission, with those of permissions_agents_test.go: a permission that is missing here fails the test.
 var cells = map[domain.Permission]cell{
 	domain.CreateTickets: func(c *client, _ string) int {
 		return c.status("POST", "/api/v1/tickets", object{"title": "a", "description": "b"})
@@ -111,6 +111,9 @@ var cells = map[domain.Permission]cell{
 		}
 		return status
 	},
+	domain.UseAgents:         useAgents,
+	domain.ReadAgentConfig:   readAgentConfig,
+	domain.ManageAgentConfig: manageAgentConfig,
 	domain.ExportPerson: func(c *client, _ string) int {
 		role := domain.Role(c.get("/api/v1/auth/verify").text("role"))
 		others := map[bool]int{true: 404, false: 403}[domain.ScopeOf(role, domain.ExportPerson) == domain.All]
@@ -161,6 +164,18 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 		for _, permission := range domain.Permissions() {
 			if fileCells[permission] != nil {
 				requireFileCells(t, founder, person, role, permission)
+				continue
+			}
+			if articleCells[permission] != nil {
+				requireArticleCells(t, founder, person, role, permission)
+				continue
+			}
+			if permission == domain.ReadRuns {
+				requireRunCells(t, founder, person, role)
+				continue
+			}
+			if threadCells[permission] != nil {
+				requireThreadCells(t, founder, person, role, permission)
 				continue
 			}
 			probe := cells[permission]

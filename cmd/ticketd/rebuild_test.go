@@ -74,6 +74,17 @@ func TestReplayEqualsLiveForEveryProjection(t *testing.T) {
 		ann.do(204, "DELETE", "/api/v1/api-tokens/"+token.id(), nil)
 		ann.do(204, "DELETE", "/api/v1/members/"+bob.user, nil)
 	}
+	eve := i.founder("eve")
+	eve.do(200, "PUT", "/api/v1/ai-config/summary_agent", object{"max_tokens": 300, "system_prompt": "Be brief."})
+	article := eve.post("/api/v1/knowledge/articles", object{"title": "Printers", "body": "Turn them off…", "tags": []string{"ü"}})
+	eve.patch("/api/v1/knowledge/articles/"+article.id(), object{"tags": []string{}})
+	talk := eve.talk()
+	eve.do(200, "POST", talk+"/messages?wait=reply", object{"content": "It \"burns\".", "message_metadata": object{"page": 1.5}})
+	eve.patch(talk, object{"title": "Fire"})
+	eve.do(200, "DELETE", eve.talk(), nil)
+	eve.do(201, "POST", makeTicket, object{"user_input": "My printer burns."})
+	trial := aConfig + "/backtests/" + eve.do(202, "POST", aConfig+"/backtest", object{"version": 1, "sample": 1}).id()
+	eventually(t, func() bool { return eve.get(trial).text("state") != "running" })
 	i.caughtUp()
 	for _, p := range i.projections {
 		require.Positive(t, i.numberOf(t, `SELECT count(*) FROM `+p.Name), "make some history for %s", p.Name)

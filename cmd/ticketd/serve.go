@@ -28,10 +28,14 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 5) // whatever must not end while the program serves
+	ended := make(chan error, 6) // whatever must not end while the program serves
 	var work sync.WaitGroup
-	if err := p.follow(background, &work, ended); err != nil {
+	stopTools, err := p.serveTools(background, ended) // before those who work need tools
+	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if err := p.follow(background, &work, ended); err != nil {
+		return errors.Join(err, listener.Close(), stopTools(background))
 	}
 	server := &nethttp.Server{Handler: p.http, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	server.RegisterOnShutdown(p.http.EndStreams)
@@ -44,9 +48,10 @@ func (p *program) serve(ctx context.Context, ready func(address string)) error {
 	err = p.wait(ctx, ended)
 	p.draining.Store(true)
 	p.log.InfoContext(ctx, "stopping: finishing what was begun")
-	drained := p.drain(context.WithoutCancel(ctx), server)
+	drained := p.drain(context.WithoutCancel(ctx), server.Shutdown, p.sockets.Close)
 	stop()
 	work.Wait()
+	drained = errors.Join(drained, p.drain(context.WithoutCancel(ctx), stopTools))
 	if err == nil { // a program that cannot go on may have no database to sign in
 		p.signLast(context.WithoutCancel(ctx)) // also when a request did not end in time: what it wrote is in the log
 	}
@@ -133,15 +138,16 @@ func (p *program) wait(ctx context.Context, ended <-chan error) error {
 
 // drain lets requests finish and tells the sockets to come back elsewhere, both at once: slow sockets must not eat up the
 // time of the requests.
-func (p *program) drain(ctx context.Context, server *nethttp.Server) error {
+func (p *program) drain(ctx context.Context, finish ...func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	var work sync.WaitGroup
-	var sockets error
-	work.Go(func() { sockets = p.sockets.Close(ctx) })
-	requests := server.Shutdown(ctx)
+	errs := make([]error, len(finish))
+	for i, end := range finish {
+		work.Go(func() { errs[i] = end(ctx) })
+	}
 	work.Wait()
-	return errors.Join(sockets, requests)
+	return errors.Join(errs...)
 }
 
 func (p *program) keepHouse(ctx context.Context) {

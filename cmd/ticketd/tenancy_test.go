@@ -51,6 +51,48 @@ var foreign = []struct {
 	{"POST", "/api/v1/admin/jobs/{job}/discard", nil, 404},
 	{"DELETE", "/api/v1/admin/jobs/{job}", nil, 404},
 
+	{"POST", "/api/v1/chat/{agent}/threads", object{}, 404},
+	{"GET", "/api/v1/chat/{agent}/threads", nil, 404},
+	{"GET", "/api/v1/chat/summary_agent/threads/{thread}", nil, 404},
+	{"PATCH", "/api/v1/chat/summary_agent/threads/{thread}", object{"title": "x"}, 404},
+	{"PATCH", "/api/v1/chat/summary_agent/threads/{thread}", object{}, 404},
+	{"DELETE", "/api/v1/chat/summary_agent/threads/{thread}", nil, 404},
+	{"GET", "/api/v1/chat/summary_agent/threads/{thread}/messages", nil, 404},
+	{"POST", "/api/v1/chat/summary_agent/threads/{thread}/messages", object{"content": "x"}, 404},
+	{"POST", "/api/v1/chat/summary_agent/threads/{mine}/messages", object{"content": "x", "attachments": []any{object{"file_id": "{file}"}}}, 400},
+
+	{"GET", "/api/v1/agent/runs/{run}", nil, 404},
+	{"POST", "/api/v1/agent/categorize", object{"ticket_id": "{ticket}"}, 404},
+	{"POST", "/api/v1/agent/analyze-files", object{"files": []any{"{file}"}}, 400},
+	{"POST", "/api/v1/agent/create-ticket", object{"user_input": "x", "files": []any{"{file}"}}, 400},
+	{"POST", "/api/v1/tickets/ai-create", object{"user_input": "x", "files": []any{"{file}"}}, 400},
+
+	{"GET", "/api/v1/knowledge/articles/{article}", nil, 404},
+	{"GET", "/api/v1/knowledge/articles/{article}?version=1", nil, 404},
+	{"PUT", "/api/v1/knowledge/articles/{article}", object{"title": "x"}, 404},
+	{"PATCH", "/api/v1/knowledge/articles/{article}", object{}, 404},
+	{"DELETE", "/api/v1/knowledge/articles/{article}", nil, 404},
+	{"GET", "/api/v1/tickets/{ticket}/similar", nil, 404},
+	{"GET", "/api/v1/tickets/{own}/similar", nil, 200},
+
+	// Everybody has agents of these names; only the victim has a second version of how one is configured.
+	{"GET", "/api/v1/ai-config/categorization_agent", nil, 200},
+	{"PUT", "/api/v1/ai-config/categorization_agent", object{}, 200},
+	{"PATCH", "/api/v1/ai-config/categorization_agent", object{}, 200},
+	{"GET", "/api/v1/ai-config/categorization_agent/history", nil, 200},
+	{"GET", "/api/v1/ai-config/categorization_agent/versions/2", nil, 404},
+	{"GET", "/api/v1/ai-config/categorization_agent/diff", nil, 200},
+	{"GET", "/api/v1/ai-config/categorization_agent/diff?from=1&to=2", nil, 404},
+	{"POST", "/api/v1/ai-config/categorization_agent/rollback", object{"version": 2}, 404},
+	{"POST", "/api/v1/ai-config/categorization_agent/test", object{"input": "x", "files": []any{"{file}"}}, 400},
+	{"POST", "/api/v1/ai-config/categorization_agent/backtest", object{"version": 2}, 404},
+	{"GET", "/api/v1/ai-config/categorization_agent/backtests", nil, 200},
+	{"GET", "/api/v1/ai-config/categorization_agent/backtests/{backtest}", nil, 404},
+	{"DELETE", "/api/v1/ai-config/categorization_agent/backtests/{backtest}", nil, 404},
+	{"GET", "/api/v1/ai-config/categorization_agent/shadow", nil, 200},
+	{"PUT", "/api/v1/ai-config/categorization_agent/shadow", object{"version": 2}, 404},
+	{"DELETE", "/api/v1/ai-config/categorization_agent/shadow", nil, 200},
+
 	{"GET", "/api/v1/audit/causation/{correlation}", nil, 404},
 	{"GET", "/api/v1/audit/tickets/{ticket}/proof", nil, 404},
 	{"GET", "/api/v1/audit/tickets/{ticket}/events", nil, 404},
@@ -76,6 +118,7 @@ var emptyLists = []string{
 	"/api/v1/tickets?assigned_to_id={user}", "/api/v1/tickets?created_by_id={user}", "/api/v1/tickets?integration_id={user}",
 	"/api/v1/tickets?q=jewels", "/api/v1/tickets?tag=vault", "/api/v1/tickets?department=treasury", "/api/v1/members?after={user}",
 	"/api/v1/members?as_of=2999-01-01T00:00:00Z&after={user}", "/api/v1/tickets?as_of=2999-01-01T00:00:00Z&created_by_id={user}",
+	"/api/v1/knowledge/articles", "/api/v1/knowledge/search?q=jewels",
 	"/api/v1/audit/events?actor={user}", "/api/v1/audit/events?correlation_id={correlation}",
 }
 
@@ -96,10 +139,19 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	var job int64
 	require.NoError(t, i.pool.QueryRow(t.Context(), `SELECT max(id) FROM jobs.river_job`).Scan(&job))
 	own := spy.ticket().id()
+	agent := str(victim.get("/api/v1/agents").object()["agents"].([]any)[4].(object)["id"])
+	chat := victim.do(200, "POST", "/api/v1/chat/"+agent+"/threads", object{"title": "jewels"}).id()
+	article := victim.post("/api/v1/knowledge/articles", object{"title": "jewels", "body": "Where the vault is."}).id()
+	run := victim.do(200, "POST", "/api/v1/agent/categorize", object{"description": "The jewels are gone."}).text("run_id")
+	judged := victim.post("/api/v1/tickets", object{"title": "Is it safe?", "description": "The vault."}).id()
+	eventually(t, func() bool { return victim.get("/api/v1/tickets/" + judged).object()["ai"] != nil })
+	victim.do(200, "PUT", "/api/v1/ai-config/categorization_agent", object{"system_prompt": "Guard the jewels."})
+	backtest := victim.do(202, "POST", "/api/v1/ai-config/categorization_agent/backtest", object{"version": 1, "sample": 1}).id()
+	mine := spy.do(200, "POST", "/api/v1/chat/summary_agent/threads", object{}).id()
 
 	before := victim.get("/api/v1/tickets/" + treasure.id() + "/history").raw
 	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
-		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", upload, "{upload}", upload, "{job}", strconv.FormatInt(job, 10), "{correlation}", treasure.header.Get("X-Request-ID"))
+		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", upload, "{upload}", upload, "{job}", strconv.FormatInt(job, 10), "{agent}", agent, "{thread}", chat, "{mine}", mine, "{article}", article, "{run}", run, "{backtest}", backtest, "{correlation}", treasure.header.Get("X-Request-ID"))
 		for _, route := range foreign {
 			if reference == treasure.text("number") && strings.Contains(jsonOf(route.body), "{ticket}") {
 				continue // a number is no id in a body
@@ -127,6 +179,9 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	require.Empty(t, spy.get("/api/v1/admin/jobs?state=all").object()["jobs"])
 	require.Equal(t, before, victim.get("/api/v1/tickets/"+treasure.id()+"/history").raw, "nothing happened to it")
 	require.Len(t, victim.get("/api/v1/api-tokens").list(), 1)
+	require.Equal(t, "1", victim.get("/api/v1/knowledge/articles/"+article).text("version"))
+	require.Equal(t, "2", victim.get("/api/v1/ai-config/categorization_agent").text("version"))
+	require.Equal(t, "1", victim.get("/api/v1/chat/"+agent+"/threads/"+chat).text("version"))
 	require.Equal(t, "true", victim.get("/api/v1/users/me").text("is_active"))
 	require.Equal(t, "1", spy.get("/api/v1/tickets/stats/overview").text("total"))
 	require.Len(t, spy.get("/api/v1/members").list(), 1)
@@ -140,6 +195,15 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, "There is no such file.", m.Error)
+	}
+	s.send("subscribe_thread", object{"thread_id": chat})
+	for {
+		m, err := s.read()
+		require.NoError(t, err)
+		if m.Type != "connected" {
+			require.Equal(t, "There is no such thread.", m.Error)
+			break
+		}
 	}
 	for _, kind := range []string{"subscribe_ticket", "get_ticket_status"} {
 		s.send(kind, object{"ticket_id": treasure.id()})
@@ -166,9 +230,10 @@ func TestEveryRouteWithAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	tried := map[string]bool{"POST /api/v1/invitations/accept/{token}": true} // the token is the secret: see members_test.go
-	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{upload}", "{file_id}", "jewels.txt", "{filename}", "{job}", "{job_id}", "{correlation}", "{correlation_id}")
+	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{upload}", "{file_id}", "jewels.txt", "{filename}", "{job}", "{job_id}", "{agent}", "{agent_id}", "summary_agent", "{agent_id}", "categorization_agent", "{agent_type}", "versions/2", "versions/{version}", "{article}", "{article_id}", "{run}", "{run_id}", "{backtest}", "{backtest_id}", "{thread}", "{thread_id}", "{mine}", "{thread_id}", "{correlation}", "{correlation_id}")
 	for _, route := range foreign {
-		tried[route.method+" "+names.Replace(route.path)] = true
+		path, _, _ := strings.Cut(route.path, "?")
+		tried[route.method+" "+names.Replace(path)] = true
 	}
 	var routes []string
 	for path, item := range i.http.OpenAPI().Paths {

@@ -98,7 +98,7 @@ A five-minute tour, to copy and paste into a second terminal:
 
   # change it: only the supplied fields change
   curl -s -X PATCH $TICKETD/api/v1/tickets/$TICKET -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-    -d '{"status":"in_progress","category":"technical"}'
+    -d '{"status":"in_progress","priority":"critical"}'
 
   # read its history: who changed what, when, and the hash that proves it
   curl -s $TICKETD/api/v1/tickets/$TICKET/history -H "Authorization: Bearer $TOKEN"

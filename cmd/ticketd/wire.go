@@ -18,6 +18,7 @@ import (
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
 	"ticketd/adapters/jobs"
+	"ticketd/adapters/mcp"
 	"ticketd/adapters/metrics"
 	"ticketd/adapters/postgres"
 	"ticketd/adapters/ws"
@@ -50,6 +51,7 @@ type program struct {
 	people        *projections.People
 	tickets       *projections.Tickets
 	files         files
+	agents        agents
 	idempotency   postgres.Idempotency
 	projections   []projections.Projection
 	feed          *eventstore.Feed
@@ -59,6 +61,8 @@ type program struct {
 	draining      atomic.Bool // no more requests, please
 	sockets       *ws.Server
 	http          *http.Server
+	tools         *mcp.Server            // nil: this instance runs no tool server
+	toolsAddress  atomic.Pointer[string] // where it listens
 }
 
 // wire is the composition root: every constructor and every subscription, in the order things depend on each other.
@@ -94,11 +98,16 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	tickets, comments := projections.NewTickets(p.pool), projections.NewComments(p.pool)
 	users, apiTokens, retention := projections.NewUsers(p.pool), projections.NewAPITokens(p.pool), projections.NewRetention(p.pool)
 	p.files.rows, p.files.tickets = projections.NewFiles(p.pool), projections.NewTicketFiles(p.pool)
+	agentConfigs, articles := projections.NewAgentConfigs(p.pool), projections.NewArticles(p.pool)
+	threads, messages := projections.NewThreads(p.pool), projections.NewMessages(p.pool)
+	p.agents.rows, p.agents.backtestRows = projections.NewAgentRuns(p.pool), projections.NewBacktests(p.pool)
 	p.projections = []projections.Projection{
 		// written with the events
-		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), p.files.rows.Projection(), p.files.tickets.Projection(), users.Projection(), apiTokens.Projection(), retention.Projection(),
+		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), p.files.rows.Projection(), p.files.tickets.Projection(),
+		users.Projection(), apiTokens.Projection(), retention.Projection(), agentConfigs.Projection(), articles.Projection(), threads.Projection(),
+		messages.Projection(), p.agents.rows.Projection(), p.agents.backtestRows.Projection(),
 		// after the commit
-		projections.TicketSearch(),
+		projections.TicketSearch(), projections.ArticleSearch(),
 	}
 	p.people, p.tickets = projections.NewPeople(p.pool), tickets
 
@@ -116,37 +125,52 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.accounts = commands.NewAccounts(p.store, auth.NewPasswords(c.passwordCost), loginNames, tokenSecrets, c.Environment, time.Now)
 	ticketCommands := commands.NewTickets(p.store, p.files.rows, users, postgres.NewNumbers(p.pool))
 	p.files.commands = commands.NewFiles(p.store)
+	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
+	p.agents.configs, p.agents.articles, p.agents.threads = commands.NewAgentConfigs(p.store), commands.NewArticles(p.store), commands.NewThreads(p.store, p.files.rows)
+	p.agents.settings = agentSettings{agentConfigs, p.store}
+	if err := p.wireAgents(tokens, ticketCommands, users); err != nil {
+		return nil, err
+	}
 	if err := p.wireFiles(ticketCommands); err != nil {
 		return nil, err
 	}
 	organizations := commands.NewOrganizations(p.store)
 	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: p.keys}
 	everywhere := copies{pool: p.pool, store: p.store, feed: feed, readings: p.files.readings, idempotency: p.idempotency, rebuilder: p.rebuilder(func(string, int64, int64) {})}
-	erasures := commands.NewErasures(p.accounts, ticketCommands, p.files.commands, organizations, p.store, everywhere, c.keysSettle)
+	erasures := commands.NewErasures(p.store, commands.ErasureParts{
+		Accounts: p.accounts, Tickets: ticketCommands, Files: p.files.commands, Organizations: organizations, Threads: p.agents.threads, Words: p.store,
+		Copies: everywhere, Settled: c.keysSettle,
+	})
 	p.eraser = newEraser(p.pool, erasures, everywhere, users, retention, erasedIn(c.DataDir), log)
 	//nolint:contextcheck // a message brings its own context
 	p.reactions, err = newRouter(p.pool, feed, log, &p.health,
 		commands.ReleaseTickets(ticketCommands, tickets, users),
 		commands.ProcessFiles(p.files.commands, p.files.jobs),
 		commands.EraseExpiredFiles(p.files.commands, ticketCommands, p.files.tickets),
+		commands.CategorizeTickets(p.agents.commands, p.files.jobs),
+		commands.ShadowCategorizations(p.agents.commands, p.files.jobs),
+		commands.RunBacktests(p.files.jobs),
+		commands.ReplyToMessages(p.agents.threads, p.agents.commands.Answer(p.files.jobs)),
+		commands.TitleThreads(p.agents.commands, p.files.jobs),
 	)
 	if err != nil {
 		return nil, err
 	}
 
 	// The world.
-	tokens := auth.NewTokens(jwtSecret, auth.AccessLife, time.Now)
 	p.authenticator = auth.NewAuthenticator(tokens, users, apiTokens, time.Now)
 	//nolint:contextcheck // a socket lives longer than the request, or the start, that made it
 	p.sockets = ws.New(
 		ws.Config{Origins: c.CORSOrigins, MessagesPerMinute: c.WSMessages, MaxConnections: c.WSConnections},
-		p.authenticator, visibleTickets{tickets}, visibleFiles{p.files.rows}, &projections.Notices{Tickets: tickets, Files: p.files.rows}, p.store, log,
+		p.authenticator, visibleTickets{tickets}, visibleFiles{p.files.rows}, visibleThreads{threads}, &projections.Notices{Tickets: tickets, Files: p.files.rows, Threads: threads}, p.store, log,
 	)
 	//nolint:contextcheck // a request brings its own context
 	p.http = http.New(
 		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), MaxUpload: c.UploadSize << 20, Version: version},
 		http.Deps{
 			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: projections.OrgEvents{Log: p.store}, SignedLog: p.signedLog,
+			Agents: p.agents.commands, AgentRuns: p.agents.rows, Articles: p.agents.articles, ArticleRows: articles, AIConfigs: http.AIConfigs{Configs: p.agents.configs, Rows: agentConfigs, Backtests: p.agents.backtests, BacktestRows: p.agents.backtestRows},
+			Chat:  http.Chat{Threads: p.agents.threads, Rows: threads, Messages: messages, Replies: p.agents.replies, Patience: p.agents.settings.patience},
 			Files: p.files.commands, Uploads: p.files.uploads, FileRows: p.files.rows, TicketFiles: p.files.tickets, Readings: p.files.readings,
 			OpenBlob: p.files.openBlob, Jobs: p.files.jobs,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
@@ -154,6 +178,12 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 			Metrics: counters.Handler(), Observe: counters.Request, WebSocket: p.sockets, Sockets: p.sockets.Connections, Logger: log,
 		},
 	)
+	if c.tools {
+		p.tools = mcp.New(mcp.Config{Hosts: c.MCPHosts, Version: version}, mcp.Deps{
+			Tickets: ticketCommands, TicketRows: tickets, FileRows: p.files.rows, Readings: p.files.readings, People: p.people, Knowledge: articles, Similar: tickets,
+			Classifier: p.agents.rules, Probes: p, Authenticator: p.authenticator, Admit: p.http.Admit, Refused: p.http.Refused, Logger: log,
+		})
+	}
 	p.exportSockets(counters)
 	//nolint:contextcheck // whoever scrapes brings no context along
 	p.exportJobs(counters)
@@ -196,6 +226,10 @@ func (p *program) connect(ctx context.Context) (err error) {
 func (p *program) observe(ctx context.Context, events []eventstore.Recorded) error {
 	p.authenticator.Observe(ctx, events)
 	p.people.Observe(ctx, events)
+	p.agents.replies.Observe(events)
+	if p.tools != nil {
+		p.tools.Observe(ctx, events)
+	}
 	p.tickets.Observe(ctx, events)
 	for _, r := range events {
 		if e, ok := r.Event.(eventstore.Eraser); ok { // whoever's key it was, or the stream's
@@ -272,8 +306,8 @@ func (p *program) exportJobs(m *metrics.Metrics) {
 			return float64(n)
 		}
 	}
-	m.Gauge("ticketd_jobs_waiting", "Files that a free worker would begin with.", count(p.files.jobs.Waiting))
-	m.Gauge("ticketd_jobs_parked", "Files that were given up and wait for an administrator.", count(p.files.jobs.Parked))
+	m.Gauge("ticketd_jobs_waiting", "Files and runs of agents that a free worker would begin with.", count(p.files.jobs.Waiting))
+	m.Gauge("ticketd_jobs_parked", "Files and runs of agents that were given up and wait for an administrator.", count(p.files.jobs.Parked))
 }
 
 // close ends what was started, the last first.
@@ -282,6 +316,7 @@ func (p *program) close(ctx context.Context) {
 		p.store.Close()
 	}
 	p.files.temporary.remove()
+	p.agents.close()
 	if p.pool != nil {
 		p.pool.Close()
 	}

@@ -49,9 +49,27 @@ type RetentionSet struct {
 	Days int `json:"days"`
 }
 
-func (Founded) isEvent()      {}
-func (Renamed) isEvent()      {}
-func (AdminAdded) isEvent()   {}
-func (AdminRemoved) isEvent() {}
-func (WordsErased) isEvent()  {}
-func (RetentionSet) isEvent() {}
+// BudgetReached says that an organization has spent so much of a month's budget for models that somebody should know.
+type BudgetReached struct {
+	Month  string      `json:"month"` // in UTC: "2026-11"
+	Level  BudgetLevel `json:"level"`
+	Spent  int64       `json:"spent"` // millionths of a dollar
+	Budget int64       `json:"budget"`
+}
+
+// BudgetLevel is how much of a budget is spent.
+type BudgetLevel string
+
+// The levels.
+const (
+	BudgetAlert BudgetLevel = "alert" // most of it
+	BudgetStop  BudgetLevel = "stop"  // no model is asked any more this month
+)
+
+func (Founded) isEvent()       {}
+func (Renamed) isEvent()       {}
+func (AdminAdded) isEvent()    {}
+func (AdminRemoved) isEvent()  {}
+func (WordsErased) isEvent()   {}
+func (RetentionSet) isEvent()  {}
+func (BudgetReached) isEvent() {}

@@ -23,6 +23,7 @@ type State struct {
 	Admins    map[domain.UserID]struct{}  // kept here, so that the last one cannot leave
 	Retention int                         // days; 0: for ever
 	Erased    domain.Chain[domain.UserID] // whose words are gone
+	Budget    BudgetReached               // the last that was told
 }
 
 // Decider is the organization aggregate.
@@ -55,6 +56,15 @@ type RemoveAdmin struct {
 	Alone  bool
 }
 
+// NoteBudget tells how much of a month's budget for models is spent. Only the system sends it, from several instances at once.
+type NoteBudget struct {
+	Month  string
+	Level  BudgetLevel
+	Spent  int64
+	Budget int64
+	By     domain.Actor
+}
+
 // EraseWords makes a name that a person gave unreadable for ever. Only the system sends it.
 type EraseWords struct {
 	Of domain.UserID
@@ -65,6 +75,7 @@ func (Found) isCommand()       {}
 func (Edit) isCommand()        {}
 func (AddAdmin) isCommand()    {}
 func (RemoveAdmin) isCommand() {}
+func (NoteBudget) isCommand()  {}
 func (EraseWords) isCommand()  {}
 
 // The refusals.
@@ -86,6 +97,8 @@ func Decide(s State, c Command) ([]Event, error) {
 		return addAdmin(s, c)
 	case RemoveAdmin:
 		return removeAdmin(s, c)
+	case NoteBudget:
+		return noteBudget(s, c)
 	case EraseWords:
 		return eraseWords(s, c)
 	default:
@@ -156,6 +169,19 @@ func removeAdmin(s State, c RemoveAdmin) ([]Event, error) {
 	return []Event{AdminRemoved{UserID: c.UserID}}, nil
 }
 
+// noteBudget tells each level once a month. After the higher one the lower is no news, nor is a month that is over.
+func noteBudget(s State, c NoteBudget) ([]Event, error) {
+	switch {
+	case c.By.Type != domain.BySystem:
+		return nil, domain.ErrForbidden
+	case !s.Exists:
+		return nil, ErrNotFound
+	case c.Month < s.Budget.Month, c.Month == s.Budget.Month && (c.Level == s.Budget.Level || s.Budget.Level == BudgetStop):
+		return nil, nil
+	}
+	return []Event{BudgetReached{Month: c.Month, Level: c.Level, Spent: c.Spent, Budget: c.Budget}}, nil
+}
+
 func eraseWords(s State, c EraseWords) ([]Event, error) {
 	switch {
 	case c.By.Type != domain.BySystem:
@@ -208,6 +234,8 @@ func Evolve(s State, e Event) State {
 		delete(s.Admins, e.UserID)
 	case RetentionSet:
 		s.Retention = e.Days
+	case BudgetReached:
+		s.Budget = e
 	case WordsErased:
 		s.Erased = s.Erased.And(e.Of)
 	}

@@ -28,6 +28,14 @@ func as(role domain.Role) domain.Actor {
 	return domain.Actor{Type: domain.ByUser, User: ann, Role: role}
 }
 
+func budget(month string, level organization.BudgetLevel, by domain.Actor) organization.NoteBudget {
+	return organization.NoteBudget{Month: month, Level: level, Spent: 8, Budget: 10, By: by}
+}
+
+func spent(month string, level organization.BudgetLevel) organization.BudgetReached {
+	return organization.BudgetReached{Month: month, Level: level, Spent: 8, Budget: 10}
+}
+
 func TestOrganization(t *testing.T) {
 	t.Parallel()
 	found := organization.Found{Name: "  Acme ", FoundedBy: ann}
@@ -55,6 +63,16 @@ func TestOrganization(t *testing.T) {
 		{name: "rename by a member", given: acme, when: organization.Edit{Name: new("Globex"), By: as(domain.Member)}, refused: domain.ErrForbidden},
 		{name: "rename by an auditor", given: acme, when: organization.Edit{Name: new("Globex"), By: as(domain.Auditor)}, refused: domain.ErrForbidden},
 		{name: "rename nothing", when: rename, refused: organization.ErrNotFound},
+		{name: "most of a budget is spent", given: acme, when: budget("2026-11", organization.BudgetAlert, domain.System), then: []organization.Event{spent("2026-11", organization.BudgetAlert)}},
+		{name: "that is told twice", given: append(acme[:2:2], spent("2026-11", organization.BudgetAlert)), when: budget("2026-11", organization.BudgetAlert, domain.System)},
+		{name: "then all of it", given: append(acme[:2:2], spent("2026-11", organization.BudgetAlert)), when: budget("2026-11", organization.BudgetStop, domain.System), then: []organization.Event{spent("2026-11", organization.BudgetStop)}},
+		{name: "most of it is no news then", given: append(acme[:2:2], spent("2026-11", organization.BudgetStop)), when: budget("2026-11", organization.BudgetAlert, domain.System)},
+		{name: "all of it is told twice", given: append(acme[:2:2], spent("2026-11", organization.BudgetStop)), when: budget("2026-11", organization.BudgetStop, domain.System)},
+		{name: "another month's", given: append(acme[:2:2], spent("2026-11", organization.BudgetStop)), when: budget("2026-12", organization.BudgetAlert, domain.System), then: []organization.Event{spent("2026-12", organization.BudgetAlert)}},
+		{name: "a month's that is over", given: append(acme[:2:2], spent("2026-11", organization.BudgetAlert)), when: budget("2026-10", organization.BudgetStop, domain.System)},
+		{name: "a budget by an admin", given: acme, when: budget("2026-11", organization.BudgetAlert, as(domain.Admin)), refused: domain.ErrForbidden},
+		{name: "a budget of nothing", when: budget("2026-11", organization.BudgetAlert, domain.System), refused: organization.ErrNotFound},
+
 		{name: "edit nothing", given: acme, when: organization.Edit{By: as(domain.Admin)}},
 
 		{name: "keep words for a year", given: acme, when: organization.Edit{Retention: new(365), By: as(domain.Admin)}, then: []organization.Event{year}},

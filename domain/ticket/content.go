@@ -27,7 +27,7 @@ type Changes struct {
 // against keeps the changes that change something, and refuses those that would leave the ticket invalid. A field that
 // may not be empty falls back to its default when it is cleared; title and description have none.
 func (c Changes) against(now Content) (Changes, error) {
-	next := c.event(domain.UserID{}).apply(now).withDefaults()
+	next := c.event(domain.UserID{}, domain.Actor{}).apply(now).withDefaults()
 	if err := next.validate(); err != nil {
 		return Changes{}, err
 	}
@@ -68,11 +68,11 @@ func sameFields(a, b map[string]any) bool {
 	return maps.EqualFunc(a, b, func(x, y any) bool { return reflect.DeepEqual(x, y) })
 }
 
-func (c Changes) event(createdBy domain.UserID) Edited {
+func (c Changes) event(createdBy domain.UserID, by domain.Actor) Edited {
 	return Edited{
 		CreatedBy: createdBy, Title: c.Title, Description: c.Description, Priority: c.Priority, Urgency: c.Urgency,
 		Category: c.Category, Subcategory: c.Subcategory, Department: c.Department, Tags: c.Tags,
-		CustomFields: c.CustomFields,
+		CustomFields: c.CustomFields, ByAgent: by.Type == domain.ByAgent,
 	}
 }
 

@@ -153,6 +153,7 @@ func TestTheStateIsWhatWasDecided(t *testing.T) {
 			Subcategory: "fire", Department: "IT", Tags: []string{"hot"}, CustomFields: map[string]any{"floor": 3.0},
 		},
 		Exists: true, Deleted: true, Status: ticket.Open, ResolutionSummary: "Put it out.", CreatedBy: ann, Assignee: bob,
+		Chosen:      ticket.Chosen{Priority: true}, // which somebody has edited
 		Attachments: []ticket.Attachment{fileB}, Comments: domain.Chain[ticket.Commenter]{}.And(ticket.Commenter{CommentID: first, Author: ann}),
 	}, s)
 }

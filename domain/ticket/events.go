@@ -28,6 +28,39 @@ type Opened struct {
 	CustomFields  map[string]any `json:"custom_fields,omitempty" personal:"created_by"`
 	SourceChannel string         `json:"source_channel"`
 	CreatedBy     domain.UserID  `json:"created_by"`
+	Chosen        Chosen         `json:"chosen"`
+}
+
+// Chosen says which of the two a person has chosen, so that no agent changes it. What an agent sets in a person's name is
+// no such choice, for agents are measured by what people choose. What was opened before agents came counts as chosen.
+type Chosen struct {
+	Category bool `json:"category"`
+	Priority bool `json:"priority"`
+}
+
+// Categorized says what an agent takes the ticket for. What nobody had chosen is so from now on.
+type Categorized struct {
+	Run           uuid.UUID     `json:"run"`
+	Agent         domain.Agent  `json:"agent"`
+	ConfigVersion int           `json:"config_version"`
+	Provider      string        `json:"provider"`
+	Model         string        `json:"model"`
+	Category      Category      `json:"category"`
+	Priority      Level         `json:"priority"`
+	Confidence    float64       `json:"confidence"` // from 0 to 1, of the category
+	CreatedBy     domain.UserID `json:"created_by"`
+	Reasoning     string        `json:"reasoning" personal:"created_by"` // it may quote the ticket
+	Applied       Chosen        `json:"applied"`
+}
+
+// Corrected says that a person knew better than the agent: from what it said last. The change itself is told beside it.
+type Corrected struct {
+	Run          uuid.UUID     `json:"run"`
+	By           domain.UserID `json:"by,omitzero"`
+	FromCategory Category      `json:"from_category,omitempty"`
+	ToCategory   Category      `json:"to_category,omitempty"`
+	FromPriority Level         `json:"from_priority,omitempty"`
+	ToPriority   Level         `json:"to_priority,omitempty"`
 }
 
 // Edited changes what a ticket says. Only the fields present have changed; an empty value clears.
@@ -42,6 +75,7 @@ type Edited struct {
 	Department   *string         `json:"department,omitempty"`
 	Tags         *[]string       `json:"tags,omitempty"`
 	CustomFields *map[string]any `json:"custom_fields,omitempty" personal:"created_by"`
+	ByAgent      bool            `json:"by_agent,omitempty"` // no person has chosen it
 }
 
 // StatusChanged moves a ticket through its life.
@@ -108,6 +142,8 @@ type Attachment struct {
 }
 
 func (Opened) isEvent()        {}
+func (Categorized) isEvent()   {}
+func (Corrected) isEvent()     {}
 func (Edited) isEvent()        {}
 func (StatusChanged) isEvent() {}
 func (Summarized) isEvent()    {}

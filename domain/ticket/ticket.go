@@ -21,6 +21,9 @@ type State struct {
 	Attachments       []Attachment
 	Comments          domain.Chain[Commenter]     // who wrote which
 	Erased            domain.Chain[domain.UserID] // whose words are gone; the zero id: everybody's
+	Chosen            Chosen
+	Said              Categorized // last; the zero Run: nothing was
+	Corrections       []Corrected // of what was said last
 }
 
 // Commenter says who wrote a comment.
@@ -76,6 +79,20 @@ type ChangeStatus struct {
 	By                domain.Actor
 }
 
+// Categorize notes what an agent takes the ticket for. Only the system sends it, on behalf of the agent.
+type Categorize struct {
+	Run           uuid.UUID
+	Agent         domain.Agent
+	ConfigVersion int
+	Provider      string
+	Model         string
+	Category      Category
+	Priority      Level
+	Confidence    float64
+	Reasoning     string
+	By            domain.Actor
+}
+
 // Assign gives the ticket to a member, or with the zero id to nobody.
 type Assign struct {
 	Assignee domain.UserID
@@ -124,6 +141,7 @@ type EraseWords struct {
 func (OpenTicket) isCommand()   {}
 func (Edit) isCommand()         {}
 func (ChangeStatus) isCommand() {}
+func (Categorize) isCommand()   {}
 func (Assign) isCommand()       {}
 func (Release) isCommand()      {}
 func (AddComment) isCommand()   {}
@@ -154,6 +172,8 @@ func Decide(s State, c Command) ([]Event, error) {
 		return decideOn(s, c.By, domain.ChangeStatus, func() ([]Event, error) {
 			return changeStatus(s, &c.To, c.ResolutionSummary, c.By)
 		})
+	case Categorize:
+		return categorize(s, c)
 	case Assign:
 		return decideOn(s, c.By, domain.AssignTickets, func() ([]Event, error) {
 			if err := checkText("reason", c.Reason, 0, MaxComment); err != nil {
@@ -211,6 +231,8 @@ func open(s State, c OpenTicket) ([]Event, error) {
 	if !c.Assignee.IsZero() && !c.By.Can(domain.AssignTickets) {
 		return nil, domain.ErrForbidden.With("Your role does not allow assigning a ticket.")
 	}
+	person := c.By.Type != domain.ByAgent
+	chosen := Chosen{Category: person && c.Category != "", Priority: person && c.Priority != ""}
 	c.Content = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -228,6 +250,7 @@ func open(s State, c OpenTicket) ([]Event, error) {
 		Number: c.Number, Title: c.Title, Description: c.Description, Priority: c.Priority, Urgency: c.Urgency,
 		Category: c.Category, Subcategory: c.Subcategory, Department: c.Department, Tags: c.Tags,
 		CustomFields: c.CustomFields, SourceChannel: orDefault(c.SourceChannel, "api"), CreatedBy: c.By.User,
+		Chosen: chosen,
 	}}
 	if attached := fresh(nil, c.Attachments); len(attached) > 0 {
 		events = append(events, Attached{Attachments: attached})
@@ -254,7 +277,8 @@ func edit(s State, c Edit) ([]Event, error) {
 		}
 		var events []Event
 		if changed != (Changes{}) {
-			events = append(events, changed.event(s.wordsOwner(c.By)))
+			events = append(events, changed.event(s.wordsOwner(c.By), c.By))
+			events = append(events, corrected(s, changed, c.By)...)
 		}
 		if c.Status != nil || c.ResolutionSummary != nil {
 			if !c.By.May(domain.ChangeStatus, s.CreatedBy, s.Assignee) {
@@ -273,6 +297,54 @@ func edit(s State, c Edit) ([]Event, error) {
 			events = append(events, assign(s, *c.Assignee, "", c.By)...)
 		}
 		return events, nil
+	})
+}
+
+// corrected answers what of a change is another view than the agent's, unless it was told before.
+func corrected(s State, changed Changes, by domain.Actor) []Event {
+	if s.Said.Run == uuid.Nil || by.Type == domain.ByAgent {
+		return nil
+	}
+	fact := Corrected{Run: s.Said.Run, By: by.User}
+	if to := changed.Category; to != nil && *to != s.Said.Category && !s.told(func(c Corrected) bool { return c.ToCategory == *to }) {
+		fact.FromCategory, fact.ToCategory = s.Said.Category, *to
+	}
+	if to := changed.Priority; to != nil && *to != s.Said.Priority && !s.told(func(c Corrected) bool { return c.ToPriority == *to }) {
+		fact.FromPriority, fact.ToPriority = s.Said.Priority, *to
+	}
+	if fact.ToCategory == "" && fact.ToPriority == "" {
+		return nil
+	}
+	return []Event{fact}
+}
+
+func (s State) told(correction func(Corrected) bool) bool {
+	return slices.ContainsFunc(s.Corrections, correction)
+}
+
+// categorize refuses what no ticket can be, for a model may invent anything.
+func categorize(s State, c Categorize) ([]Event, error) {
+	return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) {
+		for _, err := range []error{
+			checkOneOf("category", c.Category, Categories), checkOneOf("priority", c.Priority, Levels), checkText("reasoning", c.Reasoning, 0, MaxComment),
+		} {
+			if err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case c.By.Type != domain.BySystem:
+			return nil, domain.ErrForbidden
+		case c.Run == s.Said.Run:
+			return nil, nil
+		case !(c.Confidence >= 0 && c.Confidence <= 1): // NaN too
+			return nil, invalid("confidence", "confidence must be from 0 to 1.")
+		}
+		return []Event{Categorized{
+			Run: c.Run, Agent: c.Agent, ConfigVersion: c.ConfigVersion, Provider: c.Provider, Model: c.Model, Category: c.Category, Priority: c.Priority,
+			Confidence: c.Confidence, CreatedBy: s.wordsOwner(c.By), Reasoning: c.Reasoning,
+			Applied: Chosen{Category: !s.Chosen.Category, Priority: !s.Chosen.Priority},
+		}}, nil
 	})
 }
 
@@ -434,8 +506,20 @@ func Evolve(s State, e Event) State {
 			Title: e.Title, Description: e.Description, Priority: e.Priority, Urgency: e.Urgency, Category: e.Category,
 			Subcategory: e.Subcategory, Department: e.Department, Tags: e.Tags, CustomFields: e.CustomFields,
 		}
+		s.Chosen = e.Chosen
+	case Categorized:
+		s.Said, s.Corrections = e, nil
+		s.Category, s.Priority = e.Over(s.Category, s.Priority)
+	case Corrected: // the change itself is told beside it
+		s.Corrections = append(slices.Clip(s.Corrections), e)
 	case Edited:
 		s.Content = e.apply(s.Content)
+		if e.Category != nil {
+			s.Chosen.Category = !e.ByAgent
+		}
+		if e.Priority != nil {
+			s.Chosen.Priority = !e.ByAgent
+		}
 	case StatusChanged:
 		s.Status = e.To
 		set(&s.ResolutionSummary, e.ResolutionSummary)
@@ -457,6 +541,17 @@ func Evolve(s State, e Event) State {
 		s.Erased = s.Erased.And(e.Of)
 	}
 	return s
+}
+
+// Over answers the category and the priority of a ticket that had these.
+func (e Categorized) Over(category Category, priority Level) (Category, Level) {
+	if e.Applied.Category {
+		category = e.Category
+	}
+	if e.Applied.Priority {
+		priority = e.Priority
+	}
+	return category, priority
 }
 
 // Without gives the attachments that refer to other uploads.

@@ -30,6 +30,9 @@ var (
 		Number: 7, Title: "Printer", Description: "It burns.", Priority: ticket.Medium, Urgency: ticket.Medium,
 		Category: ticket.General, SourceChannel: "api", CreatedBy: ann,
 	}
+	said = ticket.Categorized{
+		Run: uuid.UUID{15: 8}, Agent: domain.Categorization, Category: "bug", Priority: ticket.High, CreatedBy: ann, Applied: ticket.Chosen{Category: true, Priority: true},
+	}
 	toBob     = ticket.Assigned{Assignee: bob, By: bob}
 	attached  = ticket.Attached{Attachments: []ticket.Attachment{fileA}}
 	commented = ticket.Commented{CommentID: first, Author: ann, Content: "Any news?"}
@@ -103,7 +106,7 @@ func TestOpen(t *testing.T) {
 			ticket.Opened{
 				Number: 8, Title: "Printer", Description: "It burns.", Priority: ticket.Critical, Urgency: ticket.High, Category: "bug",
 				Subcategory: "fire", Department: "IT", Tags: []string{"hot", "new"}, CustomFields: map[string]any{"floor": 3.0},
-				SourceChannel: "email", CreatedBy: bob,
+				SourceChannel: "email", CreatedBy: bob, Chosen: ticket.Chosen{Category: true, Priority: true},
 			},
 			ticket.Attached{Attachments: []ticket.Attachment{fileA, fileB}},
 			toBob,
@@ -118,6 +121,75 @@ func TestOpen(t *testing.T) {
 		{name: "with too many attachments", when: open(func(c *ticket.OpenTicket) { c.Attachments = files(51) }), refused: ticket.ErrInvalid},
 		{name: "with a source channel too long", when: open(func(c *ticket.OpenTicket) { c.SourceChannel = strings.Repeat("x", 101) }), refused: ticket.ErrInvalid},
 	})
+}
+
+// What an agent sets in a person's name is measured by what people set, so it is no choice of theirs.
+func TestAnAgentsAnswerIsNoPersonsChoice(t *testing.T) {
+	t.Parallel()
+	agent := domain.Actor{Type: domain.ByAgent, User: ann, Role: domain.Member}
+	token := domain.Actor{Type: domain.ByAPIToken, User: ann, Role: domain.Member}
+	chosen := func(by domain.Actor) ticket.Chosen {
+		facts, err := ticket.Decide(ticket.State{}, open(func(c *ticket.OpenTicket) { c.Category, c.Priority, c.By = "bug", ticket.High, by }))
+		require.NoError(t, err)
+		return facts[0].(ticket.Opened).Chosen
+	}
+	require.Zero(t, chosen(agent))
+	require.Equal(t, ticket.Chosen{Category: true, Priority: true}, chosen(token), "a person's own program is the person")
+
+	state := ticket.Decider.Fold(ticket.State{}, opened, said)
+	for _, by := range []domain.Actor{token, agent, creator} {
+		edit := ticket.Edit{Changes: ticket.Changes{Category: new(map[domain.ActorType]ticket.Category{
+			domain.ByAPIToken: "billing", domain.ByAgent: "security", domain.ByUser: "technical",
+		}[by.Type]), Priority: new(map[domain.ActorType]ticket.Level{
+			domain.ByAPIToken: ticket.Low, domain.ByAgent: ticket.Critical, domain.ByUser: ticket.Medium,
+		}[by.Type])}, By: by}
+		facts, err := ticket.Decide(state, edit)
+		require.NoError(t, err)
+		person := by.Type != domain.ByAgent
+		require.Equal(t, person, len(facts) == 2, "a correction by %s", by.Type)
+		state = ticket.Decider.Fold(state, facts...)
+		require.Equal(t, ticket.Chosen{Category: person, Priority: person}, state.Chosen, by.Type)
+		require.Equal(t, *edit.Category, state.Category)
+	}
+}
+
+func TestCorrections(t *testing.T) {
+	t.Parallel()
+	to := func(category ticket.Category) ticket.Edit {
+		return ticket.Edit{Changes: ticket.Changes{Category: &category}, By: support}
+	}
+	edited := func(category ticket.Category) ticket.Edited {
+		return ticket.Edited{CreatedBy: ann, Category: &category}
+	}
+	correction := ticket.Corrected{Run: said.Run, By: bob, FromCategory: "bug", ToCategory: "security"}
+	sorted := fresh.and(said)
+	corrected := sorted.and(edited("security"), correction)
+	own := said
+	own.Applied.Category = false
+	again := said
+	again.Run = uuid.UUID{15: 9}
+	both := correction
+	both.FromPriority, both.ToPriority = ticket.High, ticket.Low
+	run(t, []scenario{
+		{name: "of what the agent said", given: sorted, when: to("security"), then: history{edited("security"), correction}},
+		{name: "of both", given: sorted, when: ticket.Edit{Changes: ticket.Changes{Category: new(ticket.Category("security")), Priority: new(ticket.Low)}, By: support}, then: history{
+			ticket.Edited{CreatedBy: ann, Category: new(ticket.Category("security")), Priority: new(ticket.Low)}, both,
+		}},
+		{name: "back to it is none", given: corrected, when: to("bug"), then: history{edited("bug")}},
+		{name: "each view once", given: corrected.and(edited("bug")), when: to("security"), then: history{edited("security")}},
+		{name: "of a person's own choice is from what the agent said", given: history{chosen("billing"), own}, when: to("security"), then: history{edited("security"), correction}},
+		{name: "to what the agent had said is none", given: history{chosen("billing"), own}, when: to("bug"), then: history{edited("bug")}},
+		{name: "before it said anything is none", given: fresh, when: to("security"), then: history{edited("security")}},
+		{name: "once more, after it said it once more", given: corrected.and(again), when: to("billing"), then: history{
+			edited("billing"), ticket.Corrected{Run: again.Run, By: bob, FromCategory: "bug", ToCategory: "billing"},
+		}},
+	})
+}
+
+func chosen(category ticket.Category) ticket.Opened {
+	o := opened
+	o.Category, o.Chosen.Category = category, true
+	return o
 }
 
 func TestChangeStatus(t *testing.T) {

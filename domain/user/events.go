@@ -87,8 +87,10 @@ func (e ErasureRequested) Erases() uuid.UUID { return e.Of.UUID }
 type Erased struct {
 	Tickets       int `json:"tickets"`         // whose words were theirs, in part
 	Files         int `json:"files,omitempty"` // they uploaded
-	Organizations int `json:"organizations"`   // whose name they had given
-	Answers       int `json:"answers"`         // kept for repeated requests
+	Threads       int `json:"threads,omitempty"`
+	Runs          int `json:"runs,omitempty"` // of agents: made for them, or holding what they wrote
+	Organizations int `json:"organizations"`  // whose name they had given
+	Answers       int `json:"answers"`        // kept for repeated requests
 
 	Tables []string `json:"tables"` // swept of old versions of their rows, and of the planner's samples
 }

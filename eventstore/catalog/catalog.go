@@ -10,10 +10,15 @@ import (
 
 // Codec knows every event.
 var Codec = eventstore.NewCodec(slices.Concat(
+	agentConfigEvents,
+	agentRunEvents,
+	articleEvents,
+	backtestEvents,
 	fileEvents,
 	loginEvents,
 	organizationEvents,
 	sessionEvents,
+	threadEvents,
 	ticketEvents,
 	userEvents,
 )...)

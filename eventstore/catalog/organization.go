@@ -12,4 +12,5 @@ var organizationEvents = []eventstore.Entry{
 	eventstore.Type[organization.AdminRemoved]("organization.admin_removed"),
 	eventstore.Type[organization.WordsErased]("organization.words_erased"),
 	eventstore.Type[organization.RetentionSet]("organization.retention_set"),
+	eventstore.Type[organization.BudgetReached]("organization.budget_reached"),
 }

@@ -7,8 +7,10 @@ import (
 
 // A ticket has a key of its own, so that a retention rule can erase its words.
 var ticketEvents = eventstore.WithOwnKeys(
-	eventstore.Type[ticket.Opened]("ticket.opened"),
-	eventstore.Type[ticket.Edited]("ticket.edited"),
+	eventstore.Type[ticket.Opened]("ticket.opened", allWasChosen),
+	eventstore.Type[ticket.Categorized]("ticket.categorized"),
+	eventstore.Type[ticket.Corrected]("ticket.corrected"),
+	eventstore.Type[ticket.Edited]("ticket.edited", byPeople),
 	eventstore.Type[ticket.StatusChanged]("ticket.status_changed"),
 	eventstore.Type[ticket.Summarized]("ticket.summarized"),
 	eventstore.Type[ticket.Assigned]("ticket.assigned"),
@@ -19,6 +21,14 @@ var ticketEvents = eventstore.WithOwnKeys(
 	eventstore.Type[ticket.Deleted]("ticket.deleted"),
 	eventstore.Type[ticket.WordsErased]("ticket.words_erased"),
 )
+
+// allWasChosen keeps agents from tickets that were opened before there were any.
+func allWasChosen(fields map[string]any) {
+	fields["chosen"] = map[string]any{"category": true, "priority": true}
+}
+
+// byPeople knows that nobody else edited tickets before there were agents.
+func byPeople(fields map[string]any) { fields["by_agent"] = false }
 
 // fileIDsToAttachments reads references to uploads as they were once written, a list of ids, and loses none: it is also
 // given events that were written the new way already.

@@ -16,7 +16,7 @@ var userEvents = []eventstore.Entry{
 	eventstore.Type[user.Reactivated]("user.reactivated"),
 	eventstore.Type[user.Removed]("user.removed"),
 	eventstore.Type[user.ErasureRequested]("user.erasure_requested"),
-	eventstore.Type[user.Erased]("user.erased", filesWereNotCounted),
+	eventstore.Type[user.Erased]("user.erased", filesWereNotCounted, threadsWereNotCounted),
 	eventstore.Type[user.TokenCreated]("user.token_created"),
 	eventstore.Type[user.TokenRenamed]("user.token_renamed"),
 	eventstore.Type[user.TokenRevoked]("user.token_revoked"),
@@ -24,3 +24,6 @@ var userEvents = []eventstore.Entry{
 
 // filesWereNotCounted leaves an erasure as it is: there were no uploads then.
 func filesWereNotCounted(map[string]any) {}
+
+// threadsWereNotCounted leaves an erasure as it is: there were no conversations and no runs of agents then.
+func threadsWereNotCounted(map[string]any) {}

@@ -33,7 +33,7 @@ func lasted(calls []call) sample {
 }
 
 // watched makes tickets, and answers what is asked for in turns.
-func (w *filesWorld) watched(ctx context.Context) ([]string, error) {
+func (w *world) watched(ctx context.Context) ([]string, error) {
 	c, err := connect(ctx, w.real.address, w.member)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (w *filesWorld) watched(ctx context.Context) ([]string, error) {
 }
 
 // idle calls for a while in which nothing else happens.
-func (w *filesWorld) idle(ctx context.Context, paths []string, span time.Duration) ([]call, error) {
+func (w *world) idle(ctx context.Context, paths []string, span time.Duration) ([]call, error) {
 	stop, err := w.call(ctx, paths)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (w *filesWorld) idle(ctx context.Context, paths []string, span time.Duratio
 }
 
 // call has all callers ask, each at its own times, until stop, which answers the calls by the time they were due.
-func (w *filesWorld) call(ctx context.Context, paths []string) (stop func() ([]call, error), err error) {
+func (w *world) call(ctx context.Context, paths []string) (stop func() ([]call, error), err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	clients := make([]*client, callers)
 	for i := range clients {

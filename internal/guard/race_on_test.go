@@ -1,0 +1,11 @@
+//go:build race
+
+package guard_test
+
+import "time"
+
+const (
+	// size is how much text is read, in bytes, and limit for how long, under a detector that makes everything slow.
+	size  = 4_000
+	limit = 500 * time.Millisecond
+)

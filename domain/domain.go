@@ -23,3 +23,10 @@ func (d Decider[State, Command, Event]) Fold(s State, events ...Event) State {
 	}
 	return s
 }
+
+// Set gives a field the value that a change brings, if it brings one.
+func Set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}

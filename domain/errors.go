@@ -44,6 +44,13 @@ func (e *Error) With(message string) *Error {
 	return &precise
 }
 
+// On is With for the field that is at fault.
+func (e *Error) On(field, message string) *Error {
+	precise := e.With(message)
+	precise.Field = field
+	return precise
+}
+
 // KindOf says how to answer err. An error from outside the domain is Internal.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {

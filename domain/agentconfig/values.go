@@ -76,7 +76,5 @@ func checkTools(names []string) error {
 
 // Invalid is ErrInvalid for a field. What is wrong completes a sentence that begins with the field's name.
 func Invalid(field, wrong string) error {
-	refusal := ErrInvalid.With(fmt.Sprintf("The configuration did not pass validation: %s %s.", field, wrong))
-	refusal.Field = field
-	return refusal
+	return ErrInvalid.On(field, fmt.Sprintf("The configuration did not pass validation: %s %s.", field, wrong))
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -109,9 +108,9 @@ func revise(s State, c Revise) ([]Event, error) {
 		return nil, err
 	}
 	asked := s.Content
-	set(&asked.Title, c.Title)
-	set(&asked.Body, c.Body)
-	set(&asked.Tags, c.Tags)
+	domain.Set(&asked.Title, c.Title)
+	domain.Set(&asked.Body, c.Body)
+	domain.Set(&asked.Tags, c.Tags)
 	next := asked.trimmed()
 	if err := next.validate(); err != nil {
 		return nil, err
@@ -154,12 +153,6 @@ func (s State) mayChange(by domain.Actor) error {
 	return nil
 }
 
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
 // trimmed answers the content without blanks around the title and the tags, and without tags that are empty or there twice.
 func (c Content) trimmed() Content {
 	c.Title = strings.TrimSpace(c.Title)
@@ -175,41 +168,21 @@ func (c Content) trimmed() Content {
 
 // validate answers ErrInvalid with the field at fault.
 func (c Content) validate() error {
-	if err := checkText("title", c.Title, MaxTitle); err != nil {
+	if err := domain.CheckText(ErrInvalid, "title", c.Title, 1, MaxTitle); err != nil {
 		return err
 	}
-	if err := checkText("body", c.Body, MaxBody); err != nil {
+	if err := domain.CheckText(ErrInvalid, "body", c.Body, 1, MaxBody); err != nil {
 		return err
 	}
 	if len(c.Tags) > MaxTags {
-		return invalid("tags", fmt.Sprintf("tags holds %d entries; %d is the most.", len(c.Tags), MaxTags))
+		return ErrInvalid.On("tags", fmt.Sprintf("tags holds %d entries; %d is the most.", len(c.Tags), MaxTags))
 	}
 	for _, tag := range c.Tags {
-		if err := checkText("tags", tag, MaxTag); err != nil {
+		if err := domain.CheckText(ErrInvalid, "tags", tag, 1, MaxTag); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// checkText bounds a text in characters. NUL is refused because PostgreSQL's text cannot hold it.
-func checkText(field, text string, most int) error {
-	length := utf8.RuneCountInString(text)
-	switch {
-	case strings.TrimSpace(text) == "":
-		return invalid(field, fmt.Sprintf("%s must not be empty.", field))
-	case length > most:
-		return invalid(field, fmt.Sprintf("%s is %d characters long; %d is the most.", field, length, most))
-	case !domain.Storable(text):
-		return invalid(field, fmt.Sprintf("%s holds characters that are not text.", field))
-	}
-	return nil
-}
-
-func invalid(field, message string) error {
-	refusal := *ErrInvalid
-	refusal.Field, refusal.Message = field, message
-	return &refusal
 }
 
 // Evolve applies one fact. It never fails and never decides.
@@ -218,9 +191,9 @@ func Evolve(s State, e Event) State {
 	case Written:
 		s.Exists, s.WrittenBy, s.Content = true, e.By, Content{Title: e.Title, Body: e.Body, Tags: e.Tags}
 	case Revised:
-		set(&s.Title, e.Title)
-		set(&s.Body, e.Body)
-		set(&s.Tags, e.Tags)
+		domain.Set(&s.Title, e.Title)
+		domain.Set(&s.Body, e.Body)
+		domain.Set(&s.Tags, e.Tags)
 	case Deleted:
 		s.Deleted = true
 	}

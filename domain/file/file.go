@@ -228,7 +228,7 @@ func finish(s State, c FinishUpload) ([]Event, error) {
 		return nil, err
 	}
 	if !domain.Storable(c.Description) || utf8.RuneCountInString(c.Description) > MaxDescription {
-		return nil, invalid("description", fmt.Sprintf("description must be text of at most %d characters.", MaxDescription))
+		return nil, ErrInvalid.On("description", fmt.Sprintf("description must be text of at most %d characters.", MaxDescription))
 	}
 	switch {
 	case s.Quarantined:
@@ -348,13 +348,7 @@ func checkName(name string) error {
 		return unicode.IsControl(r) || r == '/' || r == '\\' || unicode.Is(unicode.Bidi_Control, r)
 	})
 	if trick || !domain.Storable(name) || name == "" || name == "." || name == ".." || utf8.RuneCountInString(name) > MaxFilename {
-		return invalid("file", fmt.Sprintf("A file's name has 1 to %d characters, no slashes and nothing invisible.", MaxFilename))
+		return ErrInvalid.On("file", fmt.Sprintf("A file's name has 1 to %d characters, no slashes and nothing invisible.", MaxFilename))
 	}
 	return nil
-}
-
-func invalid(field, message string) error {
-	e := ErrInvalid.With(message)
-	e.Field = field
-	return e
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"unicode/utf8"
 
 	"ticketd/domain"
 )
@@ -138,7 +137,7 @@ func edit(s State, c Edit) ([]Event, error) {
 	}
 	if c.Retention != nil && *c.Retention != s.Retention {
 		if *c.Retention < 0 || *c.Retention > MaxRetention {
-			return nil, invalid("retention_days", fmt.Sprintf("retention_days must be 1 to %d, or null to keep words for ever.", MaxRetention))
+			return nil, ErrInvalid.On("retention_days", fmt.Sprintf("retention_days must be 1 to %d, or null to keep words for ever.", MaxRetention))
 		}
 		events = append(events, RetentionSet{Days: *c.Retention})
 	}
@@ -200,22 +199,7 @@ func eraseWords(s State, c EraseWords) ([]Event, error) {
 // checkName trims a name and answers ErrInvalid if it cannot be one.
 func checkName(typed string) (string, error) {
 	name := strings.TrimSpace(typed)
-	length := utf8.RuneCountInString(name)
-	switch {
-	case length == 0:
-		return "", invalid("name", "name must not be empty.")
-	case length > MaxName:
-		return "", invalid("name", fmt.Sprintf("name is %d characters long; %d is the most.", length, MaxName))
-	case !domain.Storable(name):
-		return "", invalid("name", "name holds characters that are not text.")
-	}
-	return name, nil
-}
-
-func invalid(field, message string) error {
-	refusal := *ErrInvalid
-	refusal.Field, refusal.Message = field, message
-	return &refusal
+	return name, domain.CheckText(ErrInvalid, "name", name, 1, MaxName)
 }
 
 // Evolve applies one fact. It never fails and never decides.

@@ -3,7 +3,6 @@ package thread
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"ticketd/domain"
 )
@@ -23,17 +22,17 @@ const (
 
 // validate answers ErrInvalid with the field at fault.
 func (c AddMessage) validate() error {
-	if err := checkText("content", c.Content, 1, MaxContent); err != nil {
+	if err := domain.CheckText(ErrInvalid, "content", c.Content, 1, MaxContent); err != nil {
 		return err
 	}
 	if n := len(c.Attachments); n > MaxAttachments {
 		return ErrTooManyFiles.With(fmt.Sprintf("attachments holds %d entries; %d is the most.", n, MaxAttachments))
 	}
 	if n := len(c.Metadata); n > MaxMetadata {
-		return invalid("message_metadata", fmt.Sprintf("message_metadata holds %d entries; %d is the most.", n, MaxMetadata))
+		return ErrInvalid.On("message_metadata", fmt.Sprintf("message_metadata holds %d entries; %d is the most.", n, MaxMetadata))
 	}
 	if why := domain.Unstorable(c.Metadata); why != "" {
-		return invalid("message_metadata", fmt.Sprintf("message_metadata %s.", why))
+		return ErrInvalid.On("message_metadata", fmt.Sprintf("message_metadata %s.", why))
 	}
 	return nil
 }
@@ -41,25 +40,5 @@ func (c AddMessage) validate() error {
 // checkTitle trims a title and answers ErrInvalid if it cannot be one.
 func checkTitle(typed string) (string, error) {
 	title := strings.TrimSpace(typed)
-	return title, checkText("title", title, 0, MaxTitle)
-}
-
-// checkText bounds a text in characters.
-func checkText(field, text string, least, most int) error {
-	length := utf8.RuneCountInString(text)
-	switch {
-	case least > 0 && strings.TrimSpace(text) == "":
-		return invalid(field, fmt.Sprintf("%s must not be empty.", field))
-	case length > most:
-		return invalid(field, fmt.Sprintf("%s is %d characters long; %d is the most.", field, length, most))
-	case !domain.Storable(text):
-		return invalid(field, fmt.Sprintf("%s holds characters that are not text.", field))
-	}
-	return nil
-}
-
-func invalid(field, message string) error {
-	refusal := *ErrInvalid
-	refusal.Field, refusal.Message = field, message
-	return &refusal
+	return title, domain.CheckText(ErrInvalid, "title", title, 0, MaxTitle)
 }

@@ -179,7 +179,7 @@ func start(s State, c Start) ([]Event, error) {
 		return nil, domain.ErrForbidden
 	}
 	if !slices.Contains(domain.Agents, c.Agent) {
-		return nil, invalid("agent", "There is no such agent.")
+		return nil, ErrInvalid.On("agent", "There is no such agent.")
 	}
 	title, err := checkTitle(c.Title)
 	switch {
@@ -245,7 +245,7 @@ func answering(s State, by domain.Actor, message uuid.UUID, rule func() ([]Event
 
 // reply is taken after a failure too: then another try went well.
 func reply(s State, c Reply) ([]Event, error) {
-	if err := checkText("content", c.Content, 1, MaxReply); err != nil {
+	if err := domain.CheckText(ErrInvalid, "content", c.Content, 1, MaxReply); err != nil {
 		return nil, err
 	}
 	if _, taken := s.said(c.MessageID); taken {
@@ -280,7 +280,7 @@ func eraseWords(s State, c EraseWords) ([]Event, error) {
 	case !s.Exists:
 		return nil, ErrNotFound
 	case c.Of.IsZero(): // a thread has no key of its own, so that nobody's words would be gone
-		return nil, invalid("of", "Words are erased of a person.")
+		return nil, ErrInvalid.On("of", "Words are erased of a person.")
 	case s.wordsErased(c.Of):
 		return nil, nil
 	}

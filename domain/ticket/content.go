@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"ticketd/domain"
 )
@@ -77,22 +76,16 @@ func (c Changes) event(createdBy domain.UserID, by domain.Actor) Edited {
 }
 
 func (e Edited) apply(c Content) Content {
-	set(&c.Title, e.Title)
-	set(&c.Description, e.Description)
-	set(&c.Priority, e.Priority)
-	set(&c.Urgency, e.Urgency)
-	set(&c.Category, e.Category)
-	set(&c.Subcategory, e.Subcategory)
-	set(&c.Department, e.Department)
-	set(&c.Tags, e.Tags)
-	set(&c.CustomFields, e.CustomFields)
+	domain.Set(&c.Title, e.Title)
+	domain.Set(&c.Description, e.Description)
+	domain.Set(&c.Priority, e.Priority)
+	domain.Set(&c.Urgency, e.Urgency)
+	domain.Set(&c.Category, e.Category)
+	domain.Set(&c.Subcategory, e.Subcategory)
+	domain.Set(&c.Department, e.Department)
+	domain.Set(&c.Tags, e.Tags)
+	domain.Set(&c.CustomFields, e.CustomFields)
 	return c
-}
-
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // withDefaults trims what people type and fills what they may leave out.
@@ -121,21 +114,21 @@ func orDefault[S ~string](value, otherwise S) S {
 // validate answers ErrInvalid with the field at fault.
 func (c Content) validate() error {
 	checks := []error{
-		checkText("title", c.Title, 1, MaxTitle),
-		checkText("description", c.Description, 1, MaxDescription),
+		domain.CheckText(ErrInvalid, "title", c.Title, 1, MaxTitle),
+		domain.CheckText(ErrInvalid, "description", c.Description, 1, MaxDescription),
 		checkOneOf("priority", c.Priority, Levels),
 		checkOneOf("urgency", c.Urgency, Levels),
 		checkOneOf("category", c.Category, Categories),
-		checkText("subcategory", c.Subcategory, 0, MaxLabel),
-		checkText("department", c.Department, 0, MaxLabel),
+		domain.CheckText(ErrInvalid, "subcategory", c.Subcategory, 0, MaxLabel),
+		domain.CheckText(ErrInvalid, "department", c.Department, 0, MaxLabel),
 		checkCount("tags", len(c.Tags), MaxTags),
 		checkCount("custom_fields", len(c.CustomFields), MaxFields),
 	}
 	if why := domain.Unstorable(c.CustomFields); why != "" {
-		checks = append(checks, invalid("custom_fields", fmt.Sprintf("custom_fields %s.", why)))
+		checks = append(checks, ErrInvalid.On("custom_fields", fmt.Sprintf("custom_fields %s.", why)))
 	}
 	for _, tag := range c.Tags {
-		checks = append(checks, checkText("tags", tag, 1, MaxLabel))
+		checks = append(checks, domain.CheckText(ErrInvalid, "tags", tag, 1, MaxLabel))
 	}
 	for _, err := range checks {
 		if err != nil {
@@ -147,36 +140,16 @@ func (c Content) validate() error {
 
 func checkAttachments(a []Attachment) error { return checkCount("attachments", len(a), MaxAttachments) }
 
-// checkText bounds a text in characters. NUL is refused because PostgreSQL's text cannot hold it.
-func checkText(field, text string, least, most int) error {
-	length := utf8.RuneCountInString(text)
-	switch {
-	case least > 0 && strings.TrimSpace(text) == "":
-		return invalid(field, fmt.Sprintf("%s must not be empty.", field))
-	case length > most:
-		return invalid(field, fmt.Sprintf("%s is %d characters long; %d is the most.", field, length, most))
-	case !domain.Storable(text):
-		return invalid(field, fmt.Sprintf("%s holds characters that are not text.", field))
-	}
-	return nil
-}
-
 func checkOneOf[S ~string](field string, value S, allowed []S) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return invalid(field, fmt.Sprintf("%s must be one of %s.", field, joined(allowed)))
+	return ErrInvalid.On(field, fmt.Sprintf("%s must be one of %s.", field, joined(allowed)))
 }
 
 func checkCount(field string, count, most int) error {
 	if count <= most {
 		return nil
 	}
-	return invalid(field, fmt.Sprintf("%s holds %d entries; %d is the most.", field, count, most))
-}
-
-func invalid(field, message string) error {
-	refusal := *ErrInvalid
-	refusal.Field, refusal.Message = field, message
-	return &refusal
+	return ErrInvalid.On(field, fmt.Sprintf("%s holds %d entries; %d is the most.", field, count, most))
 }

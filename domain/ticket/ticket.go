@@ -176,7 +176,7 @@ func Decide(s State, c Command) ([]Event, error) {
 		return categorize(s, c)
 	case Assign:
 		return decideOn(s, c.By, domain.AssignTickets, func() ([]Event, error) {
-			if err := checkText("reason", c.Reason, 0, MaxComment); err != nil {
+			if err := domain.CheckText(ErrInvalid, "reason", c.Reason, 0, MaxComment); err != nil {
 				return nil, err
 			}
 			return assign(s, c.Assignee, c.Reason, c.By), nil
@@ -237,7 +237,7 @@ func open(s State, c OpenTicket) ([]Event, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if err := checkText("source_channel", c.SourceChannel, 0, MaxLabel); err != nil {
+	if err := domain.CheckText(ErrInvalid, "source_channel", c.SourceChannel, 0, MaxLabel); err != nil {
 		return nil, err
 	}
 	if err := checkAttachments(c.Attachments); err != nil {
@@ -326,7 +326,7 @@ func (s State) told(correction func(Corrected) bool) bool {
 func categorize(s State, c Categorize) ([]Event, error) {
 	return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) {
 		for _, err := range []error{
-			checkOneOf("category", c.Category, Categories), checkOneOf("priority", c.Priority, Levels), checkText("reasoning", c.Reasoning, 0, MaxComment),
+			checkOneOf("category", c.Category, Categories), checkOneOf("priority", c.Priority, Levels), domain.CheckText(ErrInvalid, "reasoning", c.Reasoning, 0, MaxComment),
 		} {
 			if err != nil {
 				return nil, err
@@ -338,7 +338,7 @@ func categorize(s State, c Categorize) ([]Event, error) {
 		case c.Run == s.Said.Run:
 			return nil, nil
 		case !(c.Confidence >= 0 && c.Confidence <= 1): // NaN too
-			return nil, invalid("confidence", "confidence must be from 0 to 1.")
+			return nil, ErrInvalid.On("confidence", "confidence must be from 0 to 1.")
 		}
 		return []Event{Categorized{
 			Run: c.Run, Agent: c.Agent, ConfigVersion: c.ConfigVersion, Provider: c.Provider, Model: c.Model, Category: c.Category, Priority: c.Priority,
@@ -357,7 +357,7 @@ func changeStatus(s State, to *Status, summary *string, by domain.Actor) ([]Even
 		return nil, err
 	}
 	if summary != nil {
-		if err := checkText("resolution_summary", *summary, 0, MaxDescription); err != nil {
+		if err := domain.CheckText(ErrInvalid, "resolution_summary", *summary, 0, MaxDescription); err != nil {
 			return nil, err
 		}
 		summary = changed(summary, s.ResolutionSummary, *summary)
@@ -395,7 +395,7 @@ func comment(s State, c AddComment) ([]Event, error) {
 		permission = domain.CommentInternally
 	}
 	return decideOn(s, c.By, permission, func() ([]Event, error) {
-		if err := checkText("content", c.Content, 1, MaxComment); err != nil {
+		if err := domain.CheckText(ErrInvalid, "content", c.Content, 1, MaxComment); err != nil {
 			return nil, err
 		}
 		if err := checkAttachments(c.Attachments); err != nil {
@@ -522,7 +522,7 @@ func Evolve(s State, e Event) State {
 		}
 	case StatusChanged:
 		s.Status = e.To
-		set(&s.ResolutionSummary, e.ResolutionSummary)
+		domain.Set(&s.ResolutionSummary, e.ResolutionSummary)
 	case Summarized:
 		s.ResolutionSummary = e.ResolutionSummary
 	case Assigned:

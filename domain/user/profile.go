@@ -61,17 +61,11 @@ func samePreferences(a, b map[string]any) bool {
 }
 
 func (e ProfileChanged) apply(p Profile) Profile {
-	set(&p.Username, e.Username)
-	set(&p.Email, e.Email)
-	set(&p.FullName, e.FullName)
-	set(&p.Preferences, e.Preferences)
+	domain.Set(&p.Username, e.Username)
+	domain.Set(&p.Email, e.Email)
+	domain.Set(&p.FullName, e.FullName)
+	domain.Set(&p.Preferences, e.Preferences)
 	return p
-}
-
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // checked trims what people type and answers ErrInvalid with the field at fault. Without a username, the email address
@@ -83,7 +77,7 @@ func (p Profile) checked() (Profile, error) {
 		p.Username = p.Email
 	}
 	for _, err := range []error{
-		checkEmail(p.Email), checkUsername(p), checkText("full_name", p.FullName, 0, MaxFullName), checkPreferences(p.Preferences),
+		checkEmail(p.Email), checkUsername(p), domain.CheckText(ErrInvalid, "full_name", p.FullName, 0, MaxFullName), checkPreferences(p.Preferences),
 	} {
 		if err != nil {
 			return Profile{}, err
@@ -96,13 +90,13 @@ func checkUsername(p Profile) error {
 	length := utf8.RuneCountInString(p.Username)
 	switch {
 	case length == 0:
-		return invalid("username", "A username or an email address is needed.")
+		return ErrInvalid.On("username", "A username or an email address is needed.")
 	case p.Username == p.Email: // has passed checkEmail
 		return nil
 	case length < MinUsername || length > MaxUsername:
-		return invalid("username", fmt.Sprintf("username must have %d to %d characters.", MinUsername, MaxUsername))
+		return ErrInvalid.On("username", fmt.Sprintf("username must have %d to %d characters.", MinUsername, MaxUsername))
 	case strings.ContainsFunc(p.Username, notInUsername):
-		return invalid("username", "username may hold letters, digits and the characters . _ - @ +")
+		return ErrInvalid.On("username", "username may hold letters, digits and the characters . _ - @ +")
 	}
 	return nil
 }
@@ -119,9 +113,9 @@ func checkEmail(email string) error {
 	mailbox, host, _ := strings.Cut(email, "@")
 	switch {
 	case utf8.RuneCountInString(email) > MaxEmail:
-		return invalid("email", fmt.Sprintf("email must have at most %d characters.", MaxEmail))
+		return ErrInvalid.On("email", fmt.Sprintf("email must have at most %d characters.", MaxEmail))
 	case mailbox == "" || host == "" || strings.Contains(host, "@"), strings.ContainsFunc(email, notInEmail):
-		return invalid("email", "email is not an address.")
+		return ErrInvalid.On("email", "email is not an address.")
 	}
 	return nil
 }
@@ -130,24 +124,10 @@ func notInEmail(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) 
 
 func checkPreferences(preferences map[string]any) error {
 	if len(preferences) > MaxPreferences {
-		return invalid("preferences", fmt.Sprintf("preferences holds %d entries; %d is the most.", len(preferences), MaxPreferences))
+		return ErrInvalid.On("preferences", fmt.Sprintf("preferences holds %d entries; %d is the most.", len(preferences), MaxPreferences))
 	}
 	if why := domain.Unstorable(preferences); why != "" {
-		return invalid("preferences", fmt.Sprintf("preferences %s.", why))
-	}
-	return nil
-}
-
-// checkText bounds a trimmed text in characters.
-func checkText(field, text string, least, most int) error {
-	length := utf8.RuneCountInString(text)
-	switch {
-	case length < least:
-		return invalid(field, fmt.Sprintf("%s must not be empty.", field))
-	case length > most:
-		return invalid(field, fmt.Sprintf("%s is %d characters long; %d is the most.", field, length, most))
-	case !domain.Storable(text):
-		return invalid(field, fmt.Sprintf("%s holds characters that are not text.", field))
+		return ErrInvalid.On("preferences", fmt.Sprintf("preferences %s.", why))
 	}
 	return nil
 }
@@ -156,11 +136,5 @@ func checkRole(role domain.Role) error {
 	if role.Valid() {
 		return nil
 	}
-	return invalid("role", fmt.Sprintf("role must be one of %s, %s, %s, %s.", domain.Admin, domain.Support, domain.Member, domain.Auditor))
-}
-
-func invalid(field, message string) error {
-	refusal := *ErrInvalid
-	refusal.Field, refusal.Message = field, message
-	return &refusal
+	return ErrInvalid.On("role", fmt.Sprintf("role must be one of %s, %s, %s, %s.", domain.Admin, domain.Support, domain.Member, domain.Auditor))
 }

@@ -17,7 +17,7 @@ func ownTokens(s State, by domain.Actor, rule func() ([]Event, error)) ([]Event,
 
 func createToken(s State, c CreateToken) ([]Event, error) {
 	name := strings.TrimSpace(c.Name)
-	if err := checkText("name", name, 1, MaxTokenName); err != nil {
+	if err := domain.CheckText(ErrInvalid, "name", name, 1, MaxTokenName); err != nil {
 		return nil, err
 	}
 	if i := s.token(c.TokenID); i >= 0 {
@@ -25,7 +25,7 @@ func createToken(s State, c CreateToken) ([]Event, error) {
 	}
 	life := c.ExpiresAt.Sub(c.Now)
 	if life < MinTokenLife-tokenLifeSlack || life > MaxTokenLife+tokenLifeSlack {
-		return nil, invalid("expires_at", "A token lives between 1 and 365 days.")
+		return nil, ErrInvalid.On("expires_at", "A token lives between 1 and 365 days.")
 	}
 	if s.usableTokens(c.Now) >= MaxTokens {
 		return nil, ErrTooManyTokens
@@ -47,7 +47,7 @@ func renameToken(s State, c RenameToken) ([]Event, error) {
 		return nil, ErrTokenNotFound
 	}
 	name := strings.TrimSpace(c.Name)
-	if err := checkText("name", name, 1, MaxTokenName); err != nil {
+	if err := domain.CheckText(ErrInvalid, "name", name, 1, MaxTokenName); err != nil {
 		return nil, err
 	}
 	if name == s.Tokens[i].Name {

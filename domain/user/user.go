@@ -245,11 +245,11 @@ func invite(s State, c Invite) ([]Event, error) {
 		return nil, domain.ErrForbidden
 	}
 	if c.TokenHash == "" {
-		return nil, invalid("token_hash", "An invitation needs a token.") // an empty one would let everybody in
+		return nil, ErrInvalid.On("token_hash", "An invitation needs a token.") // an empty one would let everybody in
 	}
 	profile, err := Profile{Email: c.Email}.checked()
 	if err != nil {
-		return nil, invalid("email", "An invitation needs an email address.")
+		return nil, ErrInvalid.On("email", "An invitation needs an email address.")
 	}
 	if err := checkRole(c.Role); err != nil {
 		return nil, err

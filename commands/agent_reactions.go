@@ -38,25 +38,47 @@ func CategorizeTickets(a Agents, jobs RunJobs) Reaction {
 				return err
 			}
 			why, id := because(r), RunID(r.Stream, agentrun.CategorizeTicket)
-			if !a.hasModel {
-				return a.categorizeByRules(ctx, why, id, r.Stream, opened)
-			}
 			version, _, err := a.settings.Find(ctx, why.Org, domain.Categorization)
 			if err != nil {
 				return err
 			}
-			_, err = a.runs.Create(ctx, why, id, agentrun.Start{
+			start := agentrun.Start{
 				Agent: domain.Categorization, ConfigVersion: version, Purpose: agentrun.CategorizeTicket, Ticket: r.Stream, For: opened.CreatedBy, By: why.By,
-			})
-			if errors.Is(err, ErrErased) {
-				return nil
 			}
-			if err != nil {
-				return fmt.Errorf("start to categorize ticket %s: %w", r.Stream, err)
+			if !a.hasModel {
+				return a.categorizeByRules(ctx, why, id, start, opened)
 			}
-			return jobs.EnqueueRun(ctx, RunJob{Org: why.Org, Run: id, Correlation: why.Correlation, Causation: why.Causation}, false)
+			return a.handOver(ctx, why, id, start, func(job RunJob) error { return jobs.EnqueueRun(ctx, job, false) })
 		},
 	}
+}
+
+// handOver starts a run and gives it to a worker, unless the words are erased that it would be about: nobody waits for it
+// any more.
+func (a Agents) handOver(ctx context.Context, r Request, id uuid.UUID, start agentrun.Start, enqueue func(RunJob) error) error {
+	switch _, err := a.runs.Create(ctx, r, id, start); {
+	case errors.Is(err, ErrErased):
+		return nil
+	case err != nil:
+		return fmt.Errorf("start run %s of %s: %w", id, start.Agent, err)
+	}
+	return enqueue(RunJob{Org: r.Org, Run: id, Correlation: r.Correlation, Causation: r.Causation})
+}
+
+// answerByRules writes a run, what the rules answered in it, and what follows from that, in one append.
+func (a Agents) answerByRules(ctx context.Context, r Request, id uuid.UUID, start agentrun.Start, result Result, follow func() (eventstore.Write, error)) error {
+	_, err := Together(ctx, a.runs.log, r, "agentrun.Start", func() ([]eventstore.Write, error) {
+		run, err := a.runs.Decide(ctx, r.Org, id, start)
+		if err != nil || len(run.Events) == 0 { // it was done before
+			return []eventstore.Write{run}, err
+		}
+		run.Events = append(run.Events, agentrun.Completed{
+			RequestedBy: start.For, Result: result.fields(), Provider: Builtin, Model: RulesModel, Confidence: result.Confidence,
+		})
+		follows, err := follow()
+		return []eventstore.Write{run, follows}, err
+	})
+	return err
 }
 
 // madeToOrder reports whether a ticket was made by a run that is there to make one, which also says what it is. A chat makes
@@ -70,29 +92,14 @@ func (a Agents) madeToOrder(ctx context.Context, opened eventstore.Recorded) (bo
 	return run.Started.Purpose == agentrun.CreateTicket, err
 }
 
-// categorizeByRules writes the run and what it says about the ticket in one append.
-func (a Agents) categorizeByRules(ctx context.Context, r Request, id, about uuid.UUID, opened ticket.Opened) error {
-	version, _, err := a.settings.Find(ctx, r.Org, domain.Categorization)
-	if err != nil {
-		return err
-	}
-	said := a.rules.Classify(ctx, r.Org, HelpRequest{Title: opened.Title, Description: opened.Description})
-	result := rulesSay(said)
-	_, err = Together(ctx, a.runs.log, r, "agentrun.Start", func() ([]eventstore.Write, error) {
-		run, err := a.runs.Decide(ctx, r.Org, id, agentrun.Start{
-			Agent: domain.Categorization, ConfigVersion: version, Purpose: agentrun.CategorizeTicket, Ticket: about, For: opened.CreatedBy, By: r.By,
-		})
-		if err != nil || len(run.Events) == 0 { // it was done before
-			return []eventstore.Write{run}, err
-		}
-		run.Events = append(run.Events, agentrun.Completed{
-			RequestedBy: opened.CreatedBy, Result: result.fields(), Provider: Builtin, Model: RulesModel, Confidence: result.Confidence,
-		})
-		categorized, err := a.tickets.handler.Decide(ctx, r.Org, about, ticket.Categorize{
-			Run: id, Agent: domain.Categorization, ConfigVersion: version, Provider: Builtin, Model: RulesModel, Category: result.Category,
+// categorizeByRules says about the ticket what the rules take it for.
+func (a Agents) categorizeByRules(ctx context.Context, r Request, id uuid.UUID, start agentrun.Start, opened ticket.Opened) error {
+	result := rulesSay(a.rules.Classify(ctx, r.Org, HelpRequest{Title: opened.Title, Description: opened.Description}))
+	err := a.answerByRules(ctx, r, id, start, result, func() (eventstore.Write, error) {
+		return a.tickets.handler.Decide(ctx, r.Org, start.Ticket, ticket.Categorize{
+			Run: id, Agent: start.Agent, ConfigVersion: start.ConfigVersion, Provider: Builtin, Model: RulesModel, Category: result.Category,
 			Priority: result.Priority, Confidence: *result.Confidence, Reasoning: result.Reasoning, By: r.By,
 		})
-		return []eventstore.Write{run, categorized}, err
 	})
 	if errors.Is(err, ticket.ErrNotFound) || errors.Is(err, ticket.ErrErased) || errors.Is(err, ErrErased) { // it is gone by now
 		return nil

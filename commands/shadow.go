@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -40,17 +38,9 @@ func ShadowCategorizations(a Agents, jobs LabJobs) Reaction {
 			if err != nil || shadow.Version == 0 {
 				return err
 			}
-			id := RunID(said.Run, agentrun.Shadow)
-			_, err = a.runs.Create(ctx, why, id, agentrun.Start{
+			return a.handOver(ctx, why, RunID(said.Run, agentrun.Shadow), agentrun.Start{
 				Agent: said.Agent, ConfigVersion: shadow.Version, Purpose: agentrun.Shadow, Ticket: r.Stream, For: said.CreatedBy, By: why.By,
-			})
-			switch {
-			case errors.Is(err, ErrErased): // whose ticket it is
-				return nil
-			case err != nil:
-				return fmt.Errorf("start to try the candidate on ticket %s: %w", r.Stream, err)
-			}
-			return jobs.EnqueueAside(ctx, RunJob{Org: why.Org, Run: id, Correlation: why.Correlation, Causation: why.Causation})
+			}, func(job RunJob) error { return jobs.EnqueueAside(ctx, job) })
 		},
 	}
 }

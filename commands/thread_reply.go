@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -28,17 +27,9 @@ func (a answering) Enqueue(ctx context.Context, job ReplyJob) error {
 	if err != nil {
 		return err
 	}
-	run := RunID(job.Message, agentrun.Reply)
-	_, err = a.runs.Create(ctx, r, run, agentrun.Start{
+	return a.handOver(ctx, r, RunID(job.Message, agentrun.Reply), agentrun.Start{
 		Agent: job.Agent, ConfigVersion: version, Purpose: agentrun.Reply, Thread: job.Thread, Message: job.Message, For: job.Author, By: r.By,
-	})
-	if errors.Is(err, ErrErased) { // nobody waits any more
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("start to answer message %s: %w", job.Message, err)
-	}
-	return a.jobs.EnqueueRun(ctx, RunJob{Org: job.Org, Run: run, Correlation: job.Correlation, Causation: job.Causation}, true)
+	}, func(run RunJob) error { return a.jobs.EnqueueRun(ctx, run, true) })
 }
 
 // mostEarlierFiles is how many files of earlier messages an agent is shown again.

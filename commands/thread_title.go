@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -47,33 +45,21 @@ func TitleThreads(a Agents, jobs RunJobs) Reaction {
 			if !a.hasModel {
 				return a.titleByRules(ctx, why, id, start, spoken(stream, message))
 			}
-			if _, err := a.runs.Create(ctx, why, id, start); errors.Is(err, ErrErased) {
-				return nil
-			} else if err != nil {
-				return fmt.Errorf("start to find a title for thread %s: %w", r.Stream, err)
-			}
-			return jobs.EnqueueRun(ctx, RunJob{Org: why.Org, Run: id, Correlation: why.Correlation, Causation: why.Causation}, false)
+			return a.handOver(ctx, why, id, start, func(job RunJob) error { return jobs.EnqueueRun(ctx, job, false) })
 		},
 	}
 }
 
-// titleByRules writes the run and the title that it finds in one append.
+// titleByRules gives the thread the title that the rules find.
 func (a Agents) titleByRules(ctx context.Context, r Request, id uuid.UUID, start agentrun.Start, message eventstore.Recorded) error {
 	added, _ := message.Event.(thread.MessageAdded)
 	result := Result{Title: a.rules.Classify(ctx, r.Org, HelpRequest{Description: added.Content}).Title}.clean()
 	if result.Title == "" {
 		return nil
 	}
-	_, err := Together(ctx, a.runs.log, r, "agentrun.Start", func() ([]eventstore.Write, error) {
-		run, err := a.runs.Decide(ctx, r.Org, id, start)
-		if err != nil || len(run.Events) == 0 { // it was done before
-			return []eventstore.Write{run}, err
-		}
-		run.Events = append(run.Events, agentrun.Completed{RequestedBy: start.For, Result: result.fields(), Provider: Builtin, Model: RulesModel})
-		renamed, err := a.threads.handler.Decide(ctx, r.Org, start.Thread, titled(result))
-		return []eventstore.Write{run, renamed}, err
-	})
-	return unlessGone(err)
+	return unlessGone(a.answerByRules(ctx, r, id, start, result, func() (eventstore.Write, error) {
+		return a.threads.handler.Decide(ctx, r.Org, start.Thread, titled(result))
+	}))
 }
 
 // readExchange reads the message that the title is made of, and what was replied.

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -26,6 +30,7 @@ CREATE TABLE bare_tickets (
 	id uuid PRIMARY KEY, org_id uuid NOT NULL, version int NOT NULL, status text NOT NULL, priority text NOT NULL, category text NOT NULL,
 	created_by uuid NOT NULL, assignee uuid, title text NOT NULL, description text NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE bare_webhooks (delivery text PRIMARY KEY, received_at timestamptz NOT NULL DEFAULT now());
 CREATE INDEX bare_tickets_list ON bare_tickets (org_id, created_at DESC, id DESC);`
 
 // bareTicket is a ticket without anything around it.
@@ -72,6 +77,7 @@ func limitServer(pool *pgxpool.Pool) http.Handler {
 	e := echo.New()
 	var sockets bareSockets
 	e.GET("/ws", sockets.open)
+	e.POST("/webhook", echo.WrapHandler(bareWebhook(pool)))
 	e.POST("/tickets", func(c echo.Context) error {
 		var t bareTicket
 		if err := c.Bind(&t); err != nil {
@@ -137,6 +143,25 @@ func bareList(c echo.Context) (string, []any) {
 		return list + ` AND status = $2 AND priority = $3` + newest, []any{org, c.QueryParam("status"), c.QueryParam("priority")}
 	}
 	return list + newest, []any{org}
+}
+
+// bareSecret is what the limit's webhooks are signed with.
+const bareSecret = "It's a Secret to Everybody" // as the vendor that is played
+
+// bareWebhook checks a signature, and writes one row.
+func bareWebhook(pool *pgxpool.Pool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		sum := hmac.New(sha256.New, []byte(bareSecret))
+		sum.Write(body)
+		if err != nil || !hmac.Equal([]byte("sha256="+hex.EncodeToString(sum.Sum(nil))), []byte(r.Header.Get("X-Hub-Signature-256"))) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if _, err := pool.Exec(r.Context(), `INSERT INTO bare_webhooks (delivery) VALUES ($1)`, r.Header.Get("X-GitHub-Delivery")); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
 }
 
 // bareSockets writes to every connection in turn.

@@ -44,6 +44,8 @@ var sections = []struct {
 	{"files", benchFiles},
 	{"agents", benchAgents},
 	{"chat", benchChat},
+	{"webhooks", benchWebhooks},
+	{"deliveries", benchDeliveries},
 	{"quality", benchQuality},
 }
 

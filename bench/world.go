@@ -31,8 +31,8 @@ type world struct {
 
 const jwtSecret = "a secret for benchmarks, nothing else"
 
-// openWorld starts both on a new database, which fill may fill before.
-func (l *lab) openWorld(ctx context.Context, name string, fill func(database string) error) (_ *world, err error) {
+// openWorld starts both on a new database, which fill may fill before, with more in the environment of the real program.
+func (l *lab) openWorld(ctx context.Context, name string, fill func(database string) error, more ...string) (_ *world, err error) {
 	database, err := l.database(ctx, name)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (l *lab) openWorld(ctx context.Context, name string, fill func(database str
 	}); err != nil {
 		return w, err
 	}
-	w.real, err = l.serve(ctx, name, database)
+	w.real, err = l.serve(ctx, name, database, more...)
 	return w, err
 }
 

@@ -50,6 +50,7 @@ type FileText struct {
 type Agents struct {
 	runs     Handler[agentrun.State, agentrun.Command, agentrun.Event]
 	tickets  Tickets
+	places   Destinations
 	threads  Threads
 	settings AgentSettings
 	shadows  Shadows
@@ -68,6 +69,7 @@ type Agents struct {
 // AgentParts is what agents work with.
 type AgentParts struct {
 	Tickets  Tickets
+	Places   Destinations
 	Threads  Threads
 	Settings AgentSettings
 	Shadows  Shadows
@@ -84,7 +86,7 @@ type AgentParts struct {
 // NewAgents ties the agents to those who answer them.
 func NewAgents(log eventstore.Log, p AgentParts) Agents {
 	return Agents{
-		runs: NewHandler(log, agentrun.Decider), tickets: p.Tickets, threads: p.Threads, settings: p.Settings, shadows: p.Shadows, model: p.Model, hasModel: p.HasModel, rules: p.Rules,
+		runs: NewHandler(log, agentrun.Decider), tickets: p.Tickets, places: p.Places, threads: p.Threads, settings: p.Settings, shadows: p.Shadows, model: p.Model, hasModel: p.HasModel, rules: p.Rules,
 		toolbox: p.Toolbox, files: p.Files, roles: p.Roles, clock: p.Clock, log: p.Log, secret: []byte(rand.Text()), turns: newTurns(),
 	}
 }
@@ -102,12 +104,15 @@ type Ask struct {
 	Thread  uuid.UUID
 	Message uuid.UUID
 	Draft   *agentconfig.Config // to be tried in the place of what holds
+
+	// Integration is where the ticket that is made shall live too, if that can be: a platform, or an integration's id.
+	Integration string
 }
 
 // input is what is asked, as the run keeps it.
 func (a Ask) input() map[string]any {
 	fields := map[string]any{}
-	for name, text := range map[string]string{"title": a.Title, "text": a.Text} {
+	for name, text := range map[string]string{"title": a.Title, "text": a.Text, "integration": a.Integration} {
 		if text != "" {
 			fields[name] = text
 		}

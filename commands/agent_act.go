@@ -28,6 +28,9 @@ func (w *agentWork) act(ctx context.Context, out Outcome) (_ Outcome, err error)
 		if out.Ticket, err = w.createTicket(ctx, out.Result); err == nil {
 			err = w.categorize(ctx, out.Ticket, out)
 		}
+		if err == nil {
+			err = w.send(ctx, out.Ticket)
+		}
 	case agentrun.CategorizeTicket:
 		err = w.categorize(ctx, w.ask.Ticket, out)
 	case agentrun.Reply:

@@ -83,6 +83,7 @@ func askOf(s agentrun.Started) Ask {
 	ask := Ask{Agent: s.Agent, Purpose: s.Purpose, Files: s.Files, Ticket: s.Ticket, Thread: s.Thread, Message: s.Message}
 	ask.Title, _ = s.Input["title"].(string)
 	ask.Text, _ = s.Input["text"].(string)
+	ask.Integration, _ = s.Input["integration"].(string)
 	said, _ := s.Input["context"].([]any)
 	for _, c := range said {
 		text, _ := c.(string)

@@ -20,6 +20,7 @@ import (
 	"ticketd/domain"
 	"ticketd/domain/agentconfig"
 	"ticketd/domain/agentrun"
+	"ticketd/domain/integration"
 	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
@@ -57,6 +58,7 @@ type agency struct {
 	gone     bool
 	jobs     []commands.RunJob
 	number   int64
+	places   []integration.Candidate // where tickets can be sent
 }
 
 func newAgency(t *testing.T) *agency {
@@ -76,7 +78,7 @@ func newAgency(t *testing.T) *agency {
 	config.Tools = []string{"search_tickets", "update_ticket", "create_ticket"}
 	a.versions = []agentconfig.Config{config}
 	a.parts = commands.AgentParts{
-		Tickets: a.tickets, Threads: a.threads, Settings: settings{a}, Shadows: settings{a}, Model: a, HasModel: true, Rules: a, Toolbox: a, Files: a, Roles: a,
+		Tickets: a.tickets, Places: a, Threads: a.threads, Settings: settings{a}, Shadows: settings{a}, Model: a, HasModel: true, Rules: a, Toolbox: a, Files: a, Roles: a,
 		Clock: time.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	a.agents = commands.NewAgents(a.log, a.parts)
@@ -202,6 +204,11 @@ func (a *agency) Next(context.Context, domain.OrgID) (int64, error) {
 	defer a.mu.Unlock()
 	a.number++
 	return a.number, nil
+}
+
+// Destination implements commands.Destinations.
+func (a *agency) Destination(_ context.Context, _ domain.OrgID, w integration.Wish) (integration.Destination, error) {
+	return w.Among(a.places), a.broken["places"]
 }
 
 // Role implements commands.Roles.

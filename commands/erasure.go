@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"ticketd/domain"
 	"ticketd/domain/agentrun"
+	"ticketd/domain/delivery"
 	"ticketd/domain/file"
 	"ticketd/domain/organization"
 	"ticketd/domain/thread"
@@ -54,6 +56,7 @@ type Erasures struct {
 	organizations Organizations
 	threads       Threads
 	runs          Handler[agentrun.State, agentrun.Command, agentrun.Event]
+	deliveries    Handler[delivery.State, delivery.Command, delivery.Event]
 	words         Words
 	copies        Copies
 	settled       time.Duration
@@ -74,7 +77,7 @@ type ErasureParts struct {
 // NewErasures ties erasing to the aggregates, and to what lies outside them.
 func NewErasures(log eventstore.Log, p ErasureParts) Erasures {
 	return Erasures{
-		accounts: p.Accounts, tickets: p.Tickets, files: p.Files, organizations: p.Organizations, threads: p.Threads, runs: NewHandler(log, agentrun.Decider),
+		accounts: p.Accounts, tickets: p.Tickets, files: p.Files, organizations: p.Organizations, threads: p.Threads, runs: NewHandler(log, agentrun.Decider), deliveries: NewHandler(log, delivery.Decider),
 		words: p.Words, copies: p.Copies, settled: p.Settled,
 	}
 }
@@ -149,6 +152,8 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 		case agentrun.Decider.Category:
 			_, err = e.runs.Handle(ctx, r, w.Stream, agentrun.EraseWords{Of: id, By: domain.System})
 			told[w.Stream] = true
+		case delivery.Decider.Category:
+			_, err = e.deliveries.Handle(ctx, r, w.Stream, delivery.EraseWords{Of: id, By: domain.System})
 		case organization.Decider.Category:
 			_, err = e.organizations.Handle(ctx, r, w.Stream, organization.EraseWords{Of: id, By: domain.System})
 			report.Organizations++
@@ -180,8 +185,17 @@ func (e Erasures) eraseWords(ctx context.Context, r Request, id domain.UserID, p
 func (e Erasures) Expire(ctx context.Context, org domain.OrgID, id ticket.ID) error {
 	cause := "retention-" + id.String()
 	r := Request{Org: org, By: domain.System, Correlation: cause, Causation: cause}
-	_, err := e.tickets.Handle(ctx, r, id, ticket.EraseWords{By: domain.System})
-	return err
+	stream, err := e.tickets.Handle(ctx, r, id, ticket.EraseWords{By: domain.System})
+	if err != nil {
+		return err
+	}
+	for _, route := range e.tickets.handler.Fold(stream).Routes { // where a vendor may have quoted it
+		_, err := e.deliveries.Handle(ctx, r, delivery.IDOf(route.Integration, id.UUID), delivery.EraseWords{By: domain.System})
+		if err != nil && !errors.Is(err, delivery.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // ExpireRuns erases the runs that were shown any of these tickets, whose words expire. It goes before Expire, after which

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -124,6 +125,26 @@ func (h Handler[State, Command, Event]) Decide(ctx context.Context, org domain.O
 		return eventstore.Write{}, err
 	}
 	return h.decide(ctx, org, stream, cmd)
+}
+
+// DecideAll is Decide for several commands in a row.
+func (h Handler[State, Command, Event]) DecideAll(ctx context.Context, org domain.OrgID, id uuid.UUID, cmds ...Command) (eventstore.Write, error) {
+	stream, err := h.load(ctx, org, id)
+	if err != nil {
+		return eventstore.Write{}, err
+	}
+	all, known := eventstore.Write{Stream: stream}, stream
+	for _, cmd := range cmds {
+		write, err := h.decide(ctx, org, known, cmd)
+		if err != nil {
+			return all, err
+		}
+		for _, event := range write.Events {
+			known.Events = append(slices.Clip(known.Events), eventstore.Recorded{Event: event})
+		}
+		all.Events = append(all.Events, write.Events...)
+	}
+	return all, nil
 }
 
 // State answers where the aggregate stands; the zero State when there is none in the organization.

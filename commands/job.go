@@ -26,12 +26,13 @@ type RunJobs interface {
 // Job is background work as those see it who look after it.
 type Job struct {
 	ID          int64
-	Kind        string // "read_file", "run_agent" or "run_backtest"
+	Kind        string // "read_file", "run_agent", "run_backtest" or "sync_integration"
 	Queue       string
 	State       string        // "available", "running", "retryable", "parked", "completed" ...
 	File        domain.FileID // that is read
 	Run         uuid.UUID     // of an agent
 	Backtest    uuid.UUID
+	Sync        uuid.UUID // of an integration
 	Attempt     int
 	MaxAttempts int
 	CreatedAt   time.Time

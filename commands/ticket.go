@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/integration"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 )
@@ -28,15 +29,16 @@ var ErrUnknownAssignee = &domain.Error{Kind: domain.Invalid, Code: "unknown_assi
 
 // Tickets answers commands to tickets.
 type Tickets struct {
-	handler Handler[ticket.State, ticket.Command, ticket.Event]
-	files   AttachableFiles
-	members Members
-	numbers Numbers
+	handler      Handler[ticket.State, ticket.Command, ticket.Event]
+	integrations Handler[integration.State, integration.Command, integration.Event]
+	files        AttachableFiles
+	members      Members
+	numbers      Numbers
 }
 
 // NewTickets wires the ticket decider to the log and to what it refers to.
 func NewTickets(log eventstore.Log, files AttachableFiles, members Members, numbers Numbers) Tickets {
-	t := Tickets{handler: NewHandler(log, ticket.Decider), files: files, members: members, numbers: numbers}
+	t := Tickets{handler: NewHandler(log, ticket.Decider), integrations: NewHandler(log, integration.Decider), files: files, members: members, numbers: numbers}
 	t.handler.check = t.checkReferences
 	return t
 }
@@ -50,7 +52,7 @@ func (t Tickets) attaching(ctx context.Context, r Request, id ticket.ID, file do
 }
 
 // Handle answers one command and the ticket's stream as it then stands. Errors: the refusals of package ticket,
-// ErrUnknownFiles, ErrUnknownAssignee, ErrStale, ErrBusy.
+// ErrUnknownFiles, ErrUnknownAssignee, ErrUnknownIntegration, ErrStale, ErrBusy.
 func (t Tickets) Handle(ctx context.Context, r Request, id ticket.ID, cmd ticket.Command) (eventstore.Stream, error) {
 	open, isNew := cmd.(ticket.OpenTicket)
 	if !isNew {
@@ -58,6 +60,13 @@ func (t Tickets) Handle(ctx context.Context, r Request, id ticket.ID, cmd ticket
 	}
 	if !r.By.Can(domain.CreateTickets) {
 		return eventstore.Stream{}, domain.ErrForbidden
+	}
+	if open.Integration != uuid.Nil {
+		platform, err := t.destination(ctx, r.Org, open.Integration)
+		if err != nil {
+			return eventstore.Stream{}, err
+		}
+		open.Platform = platform
 	}
 	number, err := t.numbers.Next(ctx, r.Org)
 	if err != nil {
@@ -100,7 +109,7 @@ func references(cmd ticket.Command) (attachments []ticket.Attachment, by domain.
 		attachments, by = c.Attachments, c.By
 	case ticket.Attach:
 		attachments, by = c.Attachments, c.By
-	case ticket.ChangeStatus, ticket.Categorize, ticket.Release, ticket.Detach, ticket.Delete, ticket.EraseWords: // they point at nothing
+	case ticket.ChangeStatus, ticket.Categorize, ticket.Release, ticket.Detach, ticket.RouteTo, ticket.NoteDelivery, ticket.Delete, ticket.EraseWords: // they point at nothing
 	}
 	return attachments, by, assignee
 }

@@ -5,35 +5,40 @@ type Permission string
 
 // The permissions. One row each in the table below.
 const (
-	CreateTickets     Permission = "tickets.create"
-	ReadTickets       Permission = "tickets.read"
-	EditTickets       Permission = "tickets.edit"
-	ChangeStatus      Permission = "tickets.status"
-	AssignTickets     Permission = "tickets.assign"
-	DeleteTickets     Permission = "tickets.delete"
-	Comment           Permission = "comments.create"
-	CommentInternally Permission = "comments.internal.create"
-	ReadInternal      Permission = "comments.internal.read"
-	ReadMembers       Permission = "members.read"
-	ManageMembers     Permission = "members.manage"
-	ManageOwnTokens   Permission = "api_tokens.manage" //nolint:gosec // a permission's name is no credential
-	ManageOrg         Permission = "organization.manage"
-	ReadAudit         Permission = "audit.read"
-	ErasePeople       Permission = "privacy.erase"
-	ExportPerson      Permission = "privacy.export"
-	CreateFiles       Permission = "files.create"
-	ReadFiles         Permission = "files.read"
-	ReprocessFiles    Permission = "files.reprocess"
-	DeleteFiles       Permission = "files.delete"
-	ManageJobs        Permission = "jobs.manage"
-	UseAgents         Permission = "agents.use"
-	ReadRuns          Permission = "agents.runs.read"
-	ReadAgentConfig   Permission = "agents.config.read"
-	ManageAgentConfig Permission = "agents.config.manage"
-	ReadThreads       Permission = "threads.read"
-	WriteThreads      Permission = "threads.write"
-	ReadArticles      Permission = "knowledge.read"
-	WriteArticles     Permission = "knowledge.write"
+	CreateTickets      Permission = "tickets.create"
+	ReadTickets        Permission = "tickets.read"
+	EditTickets        Permission = "tickets.edit"
+	ChangeStatus       Permission = "tickets.status"
+	AssignTickets      Permission = "tickets.assign"
+	DeleteTickets      Permission = "tickets.delete"
+	Comment            Permission = "comments.create"
+	CommentInternally  Permission = "comments.internal.create"
+	ReadInternal       Permission = "comments.internal.read"
+	ReadMembers        Permission = "members.read"
+	ManageMembers      Permission = "members.manage"
+	ManageOwnTokens    Permission = "api_tokens.manage" //nolint:gosec // a permission's name is no credential
+	ManageOrg          Permission = "organization.manage"
+	ReadAudit          Permission = "audit.read"
+	ErasePeople        Permission = "privacy.erase"
+	ExportPerson       Permission = "privacy.export"
+	CreateFiles        Permission = "files.create"
+	ReadFiles          Permission = "files.read"
+	ReprocessFiles     Permission = "files.reprocess"
+	DeleteFiles        Permission = "files.delete"
+	ManageJobs         Permission = "jobs.manage"
+	UseAgents          Permission = "agents.use"
+	ReadRuns           Permission = "agents.runs.read"
+	ReadAgentConfig    Permission = "agents.config.read"
+	ManageAgentConfig  Permission = "agents.config.manage"
+	ReadThreads        Permission = "threads.read"
+	WriteThreads       Permission = "threads.write"
+	ReadArticles       Permission = "knowledge.read"
+	WriteArticles      Permission = "knowledge.write"
+	ReadIntegrations   Permission = "integrations.read"
+	ManageIntegrations Permission = "integrations.manage"
+	ReadDeliveries     Permission = "deliveries.read"
+	ManageDeliveries   Permission = "deliveries.manage"
+	ManageWebhooks     Permission = "webhooks.manage"
 )
 
 // Scope is how far a permission reaches.
@@ -82,6 +87,11 @@ var permissions = []struct {
 	{WriteThreads, Own, Own, Own, None},
 	{ReadArticles, All, All, All, All},
 	{WriteArticles, All, All, None, None},
+	{ReadIntegrations, All, All, All, All},
+	{ManageIntegrations, All, None, None, None},
+	{ReadDeliveries, All, All, None, All},
+	{ManageDeliveries, All, All, None, None},
+	{ManageWebhooks, All, None, None, None},
 }
 
 // Permissions lists every permission in the table's order.

@@ -40,6 +40,11 @@ var table = map[domain.Permission][4]domain.Scope{
 	"threads.write":            {domain.Own, domain.Own, domain.Own, domain.None},
 	"knowledge.read":           {domain.All, domain.All, domain.All, domain.All},
 	"knowledge.write":          {domain.All, domain.All, domain.None, domain.None},
+	"integrations.read":        {domain.All, domain.All, domain.All, domain.All},
+	"integrations.manage":      {domain.All, domain.None, domain.None, domain.None},
+	"deliveries.read":          {domain.All, domain.All, domain.None, domain.All},
+	"deliveries.manage":        {domain.All, domain.All, domain.None, domain.None},
+	"webhooks.manage":          {domain.All, domain.None, domain.None, domain.None},
 }
 
 func TestEveryCellOfThePermissionTable(t *testing.T) {

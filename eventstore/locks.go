@@ -15,4 +15,6 @@ const (
 	// SweepLock is held by the one instance that removes what no upload names any more, and by a backup, for which it must
 	// not go meanwhile.
 	SweepLock
+	// WebhookLock is held for a moment by whoever shares out which process sends for which webhook.
+	WebhookLock
 )

@@ -135,7 +135,7 @@ func (*AgentRuns) Rows(s eventstore.Stream) [][]any {
 func (a AgentRunRow) columns() []any {
 	return []any{
 		[16]byte(a.ID), [16]byte(a.Org.UUID), a.Version, string(a.Agent), a.ConfigVersion, string(a.Purpose), [16]byte(a.RequestedBy.UUID),
-		optional(domain.UserID{UUID: a.Ticket}), optional(domain.UserID{UUID: a.Thread}), optional(domain.UserID{UUID: a.Message}), string(a.Status), a.Code, a.Provider, a.Model, a.Confidence,
+		unlessNil(a.Ticket), unlessNil(a.Thread), unlessNil(a.Message), string(a.Status), a.Code, a.Provider, a.Model, a.Confidence,
 		a.Turns, a.InputTokens, a.OutputTokens, a.Cost, a.StartedAt, a.EndedAt,
 	}
 }

@@ -24,6 +24,8 @@ type CommentRow struct {
 	Content     string
 	Internal    bool
 	Attachments []ticket.Attachment
+	Integration uuid.UUID // where it was said; zero: here
+	SaidBy      string    // whoever said it there
 	CreatedAt   time.Time
 }
 
@@ -34,7 +36,7 @@ func CommentsOf(events []eventstore.Recorded) []CommentRow {
 		if e, ok := r.Event.(ticket.Commented); ok {
 			rows = append(rows, CommentRow{
 				ID: e.CommentID, Org: domain.OrgID{UUID: r.Org}, Ticket: ticket.ID{UUID: r.Stream}, Version: r.Version, Author: e.Author,
-				Content: e.Content, Internal: e.Internal, Attachments: e.Attachments, CreatedAt: r.At,
+				Content: e.Content, Internal: e.Internal, Attachments: e.Attachments, Integration: e.Integration, SaidBy: e.SaidBy, CreatedAt: r.At,
 			})
 		}
 	}
@@ -47,22 +49,23 @@ type Comments struct{ pool *pgxpool.Pool }
 // NewComments answers the table in this database.
 func NewComments(pool *pgxpool.Pool) *Comments { return &Comments{pool: pool} }
 
-const commentColumns = `id, org_id, ticket_id, version, author, content, internal, attachments, created_at`
+const commentColumns = `id, org_id, ticket_id, version, author, content, internal, attachments, integration, said_by, created_at`
 
 const writeComments = `
 INSERT INTO comments (` + commentColumns + `)
-SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::bool[], $8::json[], $9::timestamptz[])
+SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::text[], $7::bool[], $8::json[], $9::uuid[], $10::text[], $11::timestamptz[])
 	AS r (` + commentColumns + `)
-JOIN unnest($10::uuid[], $11::int[], $12::bytea[]) AS p (stream, last_version, last_hash) ON p.stream = r.ticket_id
+JOIN unnest($12::uuid[], $13::int[], $14::bytea[]) AS p (stream, last_version, last_hash) ON p.stream = r.ticket_id
 WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = p.stream AND e.version = p.last_version AND e.hash = p.last_hash)
-ON CONFLICT (ticket_id, version) DO UPDATE SET content = excluded.content`
+ON CONFLICT (ticket_id, version) DO UPDATE SET content = excluded.content, said_by = excluded.said_by`
 
 // Queue implements eventstore.Inline.
 func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 	var p proof
 	var ids, orgs, tickets, authors [][16]byte
+	var integrations []*[16]byte
 	var versions []int32
-	var contents, attachments []string
+	var contents, attachments, saidBy []string
 	var internal []bool
 	var created []time.Time
 	for _, s := range streams {
@@ -78,16 +81,17 @@ func (c *Comments) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 			versions, authors = append(versions, int32(row.Version)), append(authors, row.Author.UUID) //nolint:gosec // a stream never holds 2^31 events
 			contents, internal = append(contents, row.Content), append(internal, row.Internal)
 			attachments, created = append(attachments, jsonText(row.Attachments, "[]")), append(created, row.CreatedAt)
+			integrations, saidBy = append(integrations, unlessNil(row.Integration)), append(saidBy, row.SaidBy)
 		}
 	}
 	if len(ids) > 0 {
-		b.Queue(writeComments, ids, orgs, tickets, versions, authors, contents, internal, attachments, created, p.ids, p.versions, p.hashes)
+		b.Queue(writeComments, ids, orgs, tickets, versions, authors, contents, internal, attachments, integrations, saidBy, created, p.ids, p.versions, p.hashes)
 	}
 }
 
 // Projection tells how the table is made.
 func (c *Comments) Projection() Projection {
-	return Projection{Name: "comments", Key: "ticket_id", Nouns: []string{"ticket"}, Code: 1, Inline: c}
+	return Projection{Name: "comments", Key: "ticket_id", Nouns: []string{"ticket"}, Code: 2, Inline: c}
 }
 
 // Columns implements Table.
@@ -106,7 +110,7 @@ func (*Comments) Rows(s eventstore.Stream) [][]any {
 func (c CommentRow) columns() []any {
 	return []any{
 		[16]byte(c.ID), [16]byte(c.Org.UUID), [16]byte(c.Ticket.UUID), c.Version, [16]byte(c.Author.UUID), c.Content, c.Internal,
-		jsonText(c.Attachments, "[]"), c.CreatedAt,
+		jsonText(c.Attachments, "[]"), unlessNil(c.Integration), c.SaidBy, c.CreatedAt,
 	}
 }
 
@@ -144,10 +148,14 @@ func (c *Comments) list(ctx context.Context, which string, args ...any) ([]Comme
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (CommentRow, error) {
 		var r CommentRow
 		var attachments []byte
+		var integration *uuid.UUID
 		err := row.Scan((*[16]byte)(&r.ID), (*[16]byte)(&r.Org.UUID), (*[16]byte)(&r.Ticket.UUID), &r.Version, (*[16]byte)(&r.Author.UUID),
-			&r.Content, &r.Internal, &attachments, &r.CreatedAt)
+			&r.Content, &r.Internal, &attachments, &integration, &r.SaidBy, &r.CreatedAt)
 		if err != nil {
 			return r, err
+		}
+		if integration != nil {
+			r.Integration = *integration
 		}
 		return r, unlessEmpty(attachments, &r.Attachments)
 	})

@@ -20,6 +20,10 @@ import (
 var openings = map[string]string{
 	"ticket": "ticket.opened", "user": "user.registered", "organization": "organization.founded", "file": "file.uploaded",
 	"agent_config": "agent_config.adopted", "article": "article.written", "thread": "thread.started", "agent_run": "agent_run.started", "backtest": "backtest.started",
+	"webhook":     "webhook.subscribed",
+	"integration": "integration.connected",
+	"sync":        "sync.started",
+	"delivery":    "delivery.begun",
 }
 
 // histories are told besides the opening of each noun followed by each of its events.
@@ -44,6 +48,16 @@ var histories = map[string][]string{
 	"a bad run":        {"agent_run.started", "agent_run.model_asked", "agent_run.failed"},
 	"a whole trial":    {"backtest.started", "backtest.judged", "backtest.judged", "backtest.completed"},
 	"tried beside":     {"agent_config.adopted", "agent_config.shadow_set", "agent_config.changed", "agent_config.shadow_cleared"},
+	"good for a while": {"integration.connected", "integration.checked", "integration.synced", "integration.expired", "integration.credentials_set", "integration.disabled", "integration.disconnected"},
+	"held back":        {"integration.connected", "integration.checked", "integration.suspended", "integration.enabled", "integration.changed"},
+	"sent somewhere":   {"webhook.subscribed", "webhook.paused", "webhook.changed", "webhook.resumed", "webhook.secret_rotated", "webhook.replayed"},
+	"sent no more":     {"webhook.subscribed", "webhook.secret_rotated", "webhook.secret_rotated", "webhook.deleted"},
+	"delivered":        {"delivery.begun", "delivery.attempted", "delivery.done", "delivery.attempted", "delivery.failed"},
+	"quoted nobody":    {"delivery.begun", "delivery.attempted", "delivery.parked", "delivery.words_erased", "delivery.released"},
+	"sent again":       {"delivery.begun", "delivery.attempted", "delivery.parked", "delivery.retried", "delivery.held"},
+	"given up":         {"delivery.begun", "delivery.attempted", "delivery.failed", "delivery.rerouted", "delivery.ended", "delivery.begun"},
+	"lives elsewhere":  {"ticket.opened", "ticket.routed", "ticket.delivery_noted", "ticket.commented.v3"},
+	"both sides equal": {"sync.started", "sync.looked", "sync.progressed", "sync.ended"},
 	"sorted by rules":  {"ticket.opened", "ticket.categorized", "ticket.corrected", "ticket.edited"},
 }
 

@@ -7,8 +7,11 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/delivery"
 	"ticketd/domain/file"
+	"ticketd/domain/integration"
 	"ticketd/domain/organization"
+	"ticketd/domain/syncing"
 	"ticketd/domain/thread"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
@@ -60,6 +63,10 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 	if err != nil {
 		return nil, err
 	}
+	sent, err := n.sentFiles(ctx, events)
+	if err != nil {
+		return nil, err
+	}
 	var notices []Notice
 	for _, r := range events {
 		notice := Notice{Position: r.Position, At: r.At, Org: domain.OrgID{UUID: r.Org}, Topic: r.Stream}
@@ -70,6 +77,18 @@ func (n *Notices) From(ctx context.Context, events []eventstore.Recorded) ([]Not
 			notices = append(notices, notice.aboutFile(e, r, files[r.Stream], reached[r.Stream], texts))
 		case organization.BudgetReached:
 			notices = append(notices, notice.aboutBudget(e, r.At))
+		case integration.Event:
+			if notice, told := notice.aboutIntegration(e, r.At); told {
+				notices = append(notices, notice)
+			}
+		case delivery.Event:
+			if notice, told := notice.aboutSending(e, sent, r.At); told {
+				notices = append(notices, notice)
+			}
+		case syncing.Event:
+			if notice, told := notice.aboutSync(e, r.At); told {
+				notices = append(notices, notice)
+			}
 		case thread.Event:
 			if notice, told := notice.aboutThread(e, r, creators[r.Stream]); told {
 				notices = append(notices, notice)

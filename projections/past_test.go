@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain"
@@ -60,7 +61,7 @@ func TestAPastListIsTheListOfThen(t *testing.T) {
 	middle := d.find(ids[5])
 	filters := []projections.TicketFilter{
 		{},
-		{None: true},
+		{Integration: uuid.New()},
 		{Status: []string{"pending"}},
 		{Status: []string{"open", "closed"}},
 		{Priority: []string{"low"}},

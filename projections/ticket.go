@@ -49,6 +49,7 @@ type TicketRow struct {
 	Deleted           bool
 	WordsErased       bool      // everybody's; a person's alone leave no mark
 	AI                *TicketAI // what an agent took it for; nil: none was asked
+	Routes            []TicketRoute
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -65,6 +66,50 @@ type TicketAI struct {
 	Confidence    float64         `json:"confidence"`
 	Reasoning     string          `json:"reasoning"`
 	Corrected     bool            `json:"corrected,omitempty"` // somebody knew better
+}
+
+// TicketRoute is an integration that a ticket shall live with, and what has come of it.
+type TicketRoute struct {
+	Integration uuid.UUID            `json:"integration"`
+	Platform    string               `json:"platform"`
+	Status      ticket.DeliveryState `json:"status,omitempty"` // empty: it is only named
+	Code        string               `json:"code,omitempty"`   // why it waits, or was given up
+	ExternalID  string               `json:"external_id,omitempty"`
+	ExternalURL string               `json:"external_url,omitempty"`
+}
+
+// Home answers the route that the ticket is shown with: the last one that led somewhere, else the last. nil: it lives only here.
+func (t TicketRow) Home() *TicketRoute {
+	for i := range slices.Backward(t.Routes) {
+		if t.Routes[i].Status == ticket.DeliveryCreated {
+			return &t.Routes[i]
+		}
+	}
+	if len(t.Routes) == 0 {
+		return nil
+	}
+	return &t.Routes[len(t.Routes)-1]
+}
+
+// routed answers the routes with one more, or with that one begun again.
+func (t TicketRow) routed(e ticket.Routed) []TicketRoute {
+	route := TicketRoute{Integration: e.Integration, Platform: e.Platform}
+	if e.Send {
+		route.Status = ticket.DeliveryPending
+	}
+	others := slices.DeleteFunc(slices.Clone(t.Routes), func(r TicketRoute) bool { return r.Integration == e.Integration })
+	return append(others, route)
+}
+
+// noted answers the routes as they are known by now.
+func (t TicketRow) noted(e ticket.DeliveryNoted) []TicketRoute {
+	routes := slices.Clone(t.Routes)
+	for i, r := range routes {
+		if r.Integration == e.Integration {
+			routes[i] = TicketRoute{Integration: r.Integration, Platform: r.Platform, Status: e.Status, Code: e.Code, ExternalID: e.ExternalID, ExternalURL: e.ExternalURL}
+		}
+	}
+	return routes
 }
 
 // Exists reports whether there is a ticket to show.
@@ -118,6 +163,10 @@ func ApplyTicket(t TicketRow, r eventstore.Recorded) TicketRow {
 		t.Attachments = append(slices.Clip(t.Attachments), e.Attachments...)
 	case ticket.Detached:
 		t.Attachments = ticket.Without(t.Attachments, e.FileID)
+	case ticket.Routed:
+		t.Routes = t.routed(e)
+	case ticket.DeliveryNoted:
+		t.Routes = t.noted(e)
 	case ticket.Deleted:
 		t.Deleted = true
 	case ticket.WordsErased: // the words before it read as erased already
@@ -189,8 +238,9 @@ const writeTicket = `
 INSERT INTO tickets (` + ticketColumns + `)
 SELECT $1::uuid, $2::uuid, $3::int, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::text,
 	$13::json, $14::json, $15::text, $16::uuid, $17::uuid, $18::json, $19::text, $20::timestamptz, $21::timestamptz, $22::timestamptz,
-	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz, $29::bool, $30::json
-WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $31)
+	$23::timestamptz, $24::int, $25::int, $26::bool, $27::timestamptz, $28::timestamptz, $29::bool, $30::json, $31::json,
+	$32::uuid[]
+WHERE EXISTS (SELECT FROM events e WHERE e.stream_id = $1 AND e.version = $3 AND e.hash = $33)
 ON CONFLICT (id) DO UPDATE SET
 	version = excluded.version, title = excluded.title, description = excluded.description, status = excluded.status,
 	priority = excluded.priority, urgency = excluded.urgency, category = excluded.category, subcategory = excluded.subcategory,
@@ -198,11 +248,12 @@ ON CONFLICT (id) DO UPDATE SET
 	attachments = excluded.attachments, resolution_summary = excluded.resolution_summary,
 	first_response_at = excluded.first_response_at, resolved_at = excluded.resolved_at, closed_at = excluded.closed_at,
 	last_activity_at = excluded.last_activity_at, comments = excluded.comments, internal_comments = excluded.internal_comments,
-	deleted = excluded.deleted, updated_at = excluded.updated_at, words_erased = excluded.words_erased, ai = excluded.ai`
+	deleted = excluded.deleted, updated_at = excluded.updated_at, words_erased = excluded.words_erased, ai = excluded.ai,
+	routes = excluded.routes, integrations = excluded.integrations`
 
 const ticketColumns = `id, org_id, version, number, title, description, status, priority, urgency, category, subcategory, department,
 	tags, custom_fields, source_channel, created_by, assignee, attachments, resolution_summary, first_response_at, resolved_at, closed_at,
-	last_activity_at, comments, internal_comments, deleted, created_at, updated_at, words_erased, ai`
+	last_activity_at, comments, internal_comments, deleted, created_at, updated_at, words_erased, ai, routes, integrations`
 
 // Queue implements eventstore.Inline.
 func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
@@ -215,7 +266,7 @@ func (t *Tickets) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 
 // Projection tells how the table is made.
 func (t *Tickets) Projection() Projection {
-	return Projection{Name: "tickets", Key: "id", Nouns: []string{"ticket"}, Code: 2, Inline: t}
+	return Projection{Name: "tickets", Key: "id", Nouns: []string{"ticket"}, Code: 3, Inline: t}
 }
 
 // Columns implements Table.
@@ -237,7 +288,17 @@ func (t TicketRow) columns() []any {
 		jsonText(t.Tags, "[]"), jsonText(t.CustomFields, "{}"), t.SourceChannel, [16]byte(t.CreatedBy.UUID), optional(t.Assignee),
 		jsonText(t.Attachments, "[]"), t.ResolutionSummary, t.FirstResponseAt, t.ResolvedAt, t.ClosedAt,
 		t.LastActivityAt, t.Comments, t.InternalComments, t.Deleted, t.CreatedAt, t.UpdatedAt, t.WordsErased, t.ai(),
+		jsonText(t.Routes, "[]"), t.integrations(),
 	}
+}
+
+// integrations answers the ids that the routes lead to, by which lists are filtered.
+func (t TicketRow) integrations() [][16]byte {
+	ids := make([][16]byte, len(t.Routes))
+	for i, r := range t.Routes {
+		ids[i] = r.Integration
+	}
+	return ids
 }
 
 // ai answers the JSON of what an agent took the ticket for; nil: NULL.
@@ -248,11 +309,14 @@ func (t TicketRow) ai() *string {
 	return new(jsonText(t.AI, "{}"))
 }
 
-func optional(id domain.UserID) *[16]byte {
-	if id.IsZero() {
+func optional(id domain.UserID) *[16]byte { return unlessNil(id.UUID) }
+
+// unlessNil answers NULL for no id.
+func unlessNil(id uuid.UUID) *[16]byte {
+	if id == uuid.Nil {
 		return nil
 	}
-	return (*[16]byte)(&id.UUID)
+	return (*[16]byte)(&id)
 }
 
 // jsonText answers the JSON of what came from JSON, which always marshals; empty for nil.
@@ -350,12 +414,13 @@ func (t *Tickets) owners(ctx context.Context, orgs, ids []uuid.UUID) (map[uuid.U
 func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
 	var t TicketRow
 	var assignee *uuid.UUID
-	var tags, fields, attachments, ai []byte
+	var tags, fields, attachments, ai, routes []byte
 	err := row.Scan(
 		(*[16]byte)(&t.ID.UUID), (*[16]byte)(&t.Org.UUID), &t.Version, &t.Number, &t.Title, &t.Description, &t.Status, &t.Priority, &t.Urgency,
 		&t.Category, &t.Subcategory, &t.Department, &tags, &fields, &t.SourceChannel, (*[16]byte)(&t.CreatedBy.UUID), &assignee, &attachments,
 		&t.ResolutionSummary, &t.FirstResponseAt, &t.ResolvedAt, &t.ClosedAt, &t.LastActivityAt, &t.Comments, &t.InternalComments, &t.Deleted,
 		&t.CreatedAt, &t.UpdatedAt, &t.WordsErased, &ai,
+		&routes, nil,
 	)
 	if err != nil {
 		return t, err
@@ -367,7 +432,7 @@ func scanTicket(row pgx.CollectableRow) (TicketRow, error) {
 		t.AI = &TicketAI{}
 		err = json.Unmarshal(ai, t.AI)
 	}
-	return t, errors.Join(err, unlessEmpty(tags, &t.Tags), unlessEmpty(fields, &t.CustomFields), unlessEmpty(attachments, &t.Attachments))
+	return t, errors.Join(err, unlessEmpty(tags, &t.Tags), unlessEmpty(fields, &t.CustomFields), unlessEmpty(attachments, &t.Attachments), unlessEmpty(routes, &t.Routes))
 }
 
 // unlessEmpty spares the decoder the two values that most tickets have.

@@ -29,7 +29,7 @@ type TicketFilter struct {
 	Text          string        // full text, in the words of a web search
 	Internal      bool          // search internal comments too
 	OwnedBy       domain.UserID // only what this person created or is assigned to
-	None          bool          // select nothing: the caller asked for something that no ticket has
+	Integration   uuid.UUID     // that they live with too
 }
 
 // TicketOrder says how a list is sorted; the zero value is newest first.
@@ -197,8 +197,8 @@ func (q *ticketQuery) ownedSQL() string {
 func newTicketQuery(org domain.OrgID, f TicketFilter) *ticketQuery {
 	q := &ticketQuery{}
 	q.where("org_id = $%d AND NOT deleted", [16]byte(org.UUID))
-	if f.None {
-		q.where("false")
+	if f.Integration != uuid.Nil {
+		q.where("integrations @> ARRAY[$%d::uuid]", [16]byte(f.Integration))
 	}
 	q.whereGrades(f)
 	if !f.Assignee.IsZero() {

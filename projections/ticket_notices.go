@@ -126,6 +126,8 @@ func (n Notice) aboutTicket(event ticket.Event, r eventstore.Recorded, owners []
 		}
 	case ticket.Attached, ticket.Detached:
 		changed("attachments")
+	case ticket.Routed, ticket.DeliveryNoted:
+		changed("integration_result")
 	case ticket.WordsErased:
 		changed("title", "description", "custom_fields", "resolution_summary", "comments")
 	case ticket.Deleted:

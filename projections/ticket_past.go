@@ -93,9 +93,6 @@ func (t *Tickets) ListPast(ctx context.Context, org domain.OrgID, log Events, p 
 func (t *Tickets) madeUntil(ctx context.Context, org domain.OrgID, p PastPage, limit int) ([]TicketRow, error) {
 	q := &ticketQuery{}
 	q.where("org_id = $%d AND created_at <= $%d", [16]byte(org.UUID), p.At)
-	if p.Filter.None {
-		q.where("false")
-	}
 	if !p.Filter.CreatedBy.IsZero() {
 		q.where("created_by = $%d", [16]byte(p.Filter.CreatedBy.UUID))
 	}
@@ -179,5 +176,6 @@ func (f TicketFilter) selects(t TicketRow) bool {
 		(f.Department == "" || t.Department == f.Department) &&
 		(f.Tag == "" || slices.Contains(t.Tags, f.Tag)) &&
 		(f.HasAttachment == nil || *f.HasAttachment == (len(t.Attachments) > 0)) &&
+		(f.Integration == uuid.Nil || slices.ContainsFunc(t.Routes, func(r TicketRoute) bool { return r.Integration == f.Integration })) &&
 		(f.UpdatedAfter.IsZero() || t.UpdatedAt.After(f.UpdatedAfter))
 }

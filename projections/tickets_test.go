@@ -119,6 +119,8 @@ func TestListFiltersAndOrders(t *testing.T) {
 	third := d.opened(func(o *ticket.Opened) { o.Number, o.Title = 3, "c" })
 	d.happen(d.opened(func(o *ticket.Opened) { o.Number = 4 }), ticket.Deleted{})
 	d.happen(first, ticket.Assigned{Assignee: d.bob}, ticket.StatusChanged{From: ticket.Open, To: ticket.Closed})
+	elsewhere := uuid.New()
+	d.happen(third, ticket.Routed{Integration: elsewhere, Platform: "jira", Send: true})
 	d.happen(third, ticket.Attached{Attachments: []ticket.Attachment{{FileID: domain.FileID{UUID: uuid.New()}}}})
 	stranger := d
 	stranger.org = newOrg()
@@ -130,7 +132,8 @@ func TestListFiltersAndOrders(t *testing.T) {
 		want   []int64
 	}{
 		"all":             {projections.TicketFilter{}, []int64{3, 2, 1}},
-		"none":            {projections.TicketFilter{None: true}, []int64{}},
+		"integration":     {projections.TicketFilter{Integration: elsewhere}, []int64{3}},
+		"no integration":  {projections.TicketFilter{Integration: uuid.New()}, []int64{}},
 		"status":          {projections.TicketFilter{Status: []string{"closed", "pending"}}, []int64{1}},
 		"priority":        {projections.TicketFilter{Priority: []string{"critical", "low"}}, []int64{2, 1}},
 		"category":        {projections.TicketFilter{Category: []string{"bug"}}, []int64{1}},

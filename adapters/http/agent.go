@@ -14,6 +14,8 @@ import (
 	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/domain/agentrun"
+	"ticketd/domain/integration"
+	"ticketd/domain/ticket"
 )
 
 // longestRun is how long a request may wait for an agent: as long as a configuration may allow a run, and a little.
@@ -36,7 +38,7 @@ type AgentTicketRequest struct {
 	Files        []string       `json:"files,omitempty" maxItems:"50" doc:"Ids of uploads. Whatever is no id is context, and is never opened."`
 	History      []SaidBefore   `json:"conversation_history,omitempty" maxItems:"200"`
 	UserMetadata map[string]any `json:"user_metadata,omitempty" doc:"What the browser knows: page, browser, operating system."`
-	Integration  string         `json:"integration,omitempty" maxLength:"100"`
+	Integration  string         `json:"integration,omitempty" maxLength:"100" doc:"Where the ticket shall live too: a platform, of which the oldest integration that can be used is taken, or the id of an integration. What has come of it is in the ticket's integration_result." example:"jira"`
 }
 
 // SaidBefore is a message of the conversation that led to the request.
@@ -87,13 +89,13 @@ type agentTicketAnswer struct {
 }
 
 func (s *Server) agentCreateTicket(ctx context.Context, in *struct{ Body AgentTicketRequest }) (*agentTicketAnswer, error) {
-	ask := commands.Ask{Agent: domain.CustomerSupport, Purpose: agentrun.CreateTicket, Text: in.Body.UserInput}
+	ask := commands.Ask{Agent: domain.CustomerSupport, Purpose: agentrun.CreateTicket, Text: in.Body.UserInput, Integration: strings.TrimSpace(in.Body.Integration)}
 	ask.Files, ask.Context = filesAndContext(in.Body.Files)
 	for _, name := range slices.Sorted(maps.Keys(in.Body.UserMetadata)) {
 		ask.Context = append(ask.Context, fmt.Sprintf("%s: %v", name, in.Body.UserMetadata[name]))
 	}
-	if in.Body.Integration != "" {
-		ask.Context = append(ask.Context, "wanted integration: "+in.Body.Integration)
+	if ask.Integration != "" {
+		ask.Context = append(ask.Context, "wanted integration: "+ask.Integration)
 	}
 	for _, m := range in.Body.History {
 		role := commands.UserTurn
@@ -115,11 +117,25 @@ func (s *Server) agentCreateTicket(ctx context.Context, in *struct{ Body AgentTi
 	if err != nil {
 		return nil, err
 	}
+	if shown.Body.IntegrationResult == nil && ask.Integration != "" {
+		if shown.Body.IntegrationResult, err = s.sentNowhere(ctx, caller.Org, ask.Integration); err != nil {
+			return nil, err
+		}
+	}
 	made := AgentTicket{
 		TicketID: out.Ticket, Ticket: shown.Body, Categorized: renderCategorized(out), FileSummary: out.Result.FileSummary,
 		Integration: unlessBlank(out.Result.Integration), NextActions: orEmpty(out.Result.NextActions),
 	}
 	return &agentTicketAnswer{ETag: shown.ETag, Location: "/api/v1/tickets/" + out.Ticket.String(), EventPosition: shown.EventPosition, Body: made}, nil
+}
+
+// sentNowhere says why a ticket was sent nowhere; nil when it could be now.
+func (s *Server) sentNowhere(ctx context.Context, org domain.OrgID, wanted string) (*IntegrationResult, error) {
+	to, err := s.Integrations.Rows.Destination(ctx, org, integration.WishFor(wanted))
+	if err != nil || to.Integration != uuid.Nil {
+		return nil, err
+	}
+	return &IntegrationResult{Status: string(ticket.DeliverySkipped), Reason: to.Why}, nil
 }
 
 // filesAndContext tells ids of uploads from what else clients send in their place.

@@ -238,6 +238,15 @@ func searches(q eventstore.Query) bool {
 	return !indexed && (q.Actor != uuid.Nil || q.Types != nil || !q.Since.IsZero() || !q.Until.IsZero())
 }
 
+// ShowEvent answers an event as the audit log of its organization shows it, for those who pass it on.
+func (s *Server) ShowEvent(ctx context.Context, r eventstore.Recorded) (any, error) {
+	people, err := s.People.Names(ctx, domain.OrgID{UUID: r.Org}, actorsOf([]eventstore.Recorded{r}))
+	if err != nil {
+		return nil, err
+	}
+	return renderAuditEvent(r, people), nil
+}
+
 func (s *Server) renderAudit(ctx context.Context, events []eventstore.Recorded) ([]AuditEvent, error) {
 	people, err := s.People.Names(ctx, callerOf(ctx).Org, actorsOf(events))
 	if err != nil {

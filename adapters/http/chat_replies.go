@@ -2,13 +2,13 @@ package http
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"ticketd/domain/thread"
 	"ticketd/eventstore"
+	"ticketd/internal/wake"
 	"ticketd/projections"
 )
 
@@ -16,50 +16,14 @@ import (
 const longestWait = 10 * time.Minute
 
 // Replies wakes the requests that wait for a reply when something happens in their thread. It follows the log of all
-// instances, so that it does not matter which of them replies, and nobody has to poll.
-type Replies struct {
-	mu      sync.Mutex
-	waiting map[uuid.UUID]map[chan struct{}]struct{} // by thread
-}
-
-// NewReplies answers one for which nobody waits.
-func NewReplies() *Replies { return &Replies{waiting: map[uuid.UUID]map[chan struct{}]struct{}{}} }
+// instances, so that it does not matter which of them replies, and nobody has to poll. The zero Replies is ready for use.
+type Replies struct{ bell wake.Bell }
 
 // Observe hears of events, in whatever order.
 func (r *Replies) Observe(events []eventstore.Recorded) {
 	for _, e := range events {
 		if _, ok := e.Event.(thread.Event); ok {
-			r.wake(e.Stream)
-		}
-	}
-}
-
-func (r *Replies) wake(id uuid.UUID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for heard := range r.waiting[id] {
-		select {
-		case heard <- struct{}{}:
-		default: // it is awake
-		}
-	}
-}
-
-// listen answers a channel that holds something after anything happened in the thread. done ends it.
-func (r *Replies) listen(id uuid.UUID) (heard <-chan struct{}, done func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ch := make(chan struct{}, 1)
-	if r.waiting[id] == nil {
-		r.waiting[id] = map[chan struct{}]struct{}{}
-	}
-	r.waiting[id][ch] = struct{}{}
-	return ch, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.waiting[id], ch)
-		if len(r.waiting[id]) == 0 {
-			delete(r.waiting, id)
+			r.bell.Wake(e.Stream)
 		}
 	}
 }
@@ -67,7 +31,7 @@ func (r *Replies) listen(id uuid.UUID) (heard <-chan struct{}, done func()) {
 // await answers a message and the reply to it, or the message alone when there is none in time; nothing when the thread
 // was deleted. It begins to listen before it looks, so that nothing happens in between.
 func (c chat) await(ctx context.Context, row projections.ThreadRow, message uuid.UUID) ([]projections.MessageRow, error) {
-	heard, done := c.Replies.listen(row.ID)
+	heard, done := c.Replies.bell.Join(row.ID)
 	defer done()
 	patience, err := c.patience(ctx, row)
 	if err != nil {

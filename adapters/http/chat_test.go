@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +34,7 @@ type parlour struct {
 
 func newParlour(t *testing.T) *parlour {
 	t.Helper()
-	p := &parlour{shelf: newShelf(t), replies: NewReplies(), patience: time.Minute}
+	p := &parlour{shelf: newShelf(t), replies: &Replies{}, patience: time.Minute}
 	keys, err := eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: p.pool})
 	require.NoError(t, err)
 	rows, messages := projections.NewThreads(p.pool), projections.NewMessages(p.pool)
@@ -401,9 +399,7 @@ func (p *parlour) waiting(path string, then func(message string)) reply {
 
 // waited answers the threads in which somebody waits.
 func (p *parlour) waited() []uuid.UUID {
-	p.replies.mu.Lock()
-	defer p.replies.mu.Unlock()
-	return slices.Collect(maps.Keys(p.replies.waiting))
+	return p.replies.bell.Awaited()
 }
 
 func TestAMessageWaitsForItsReply(t *testing.T) {
@@ -457,21 +453,14 @@ func TestNobodyWaitsForWhatWillNotCome(t *testing.T) {
 
 func TestOnlyThoseWhoWaitInAThreadAreWoken(t *testing.T) {
 	t.Parallel()
-	r := NewReplies()
+	r := &Replies{}
 	mine, other := uuid.New(), uuid.New()
-	heard, done := r.listen(mine)
-	second, end := r.listen(mine)
+	heard, done := r.bell.Join(mine)
+	defer done()
 	r.Observe([]eventstore.Recorded{{Stream: other, Event: thread.Replied{}}, {Stream: mine, Event: "of another noun"}})
 	require.Empty(t, heard)
-	for range 2 {
-		r.Observe([]eventstore.Recorded{{Stream: mine, Event: thread.Replied{}}})
-	}
+	r.Observe([]eventstore.Recorded{{Stream: mine, Event: thread.Replied{}}})
 	require.Len(t, heard, 1)
-	require.Len(t, second, 1)
-	done()
-	require.Len(t, r.waiting, 1)
-	end()
-	require.Empty(t, r.waiting)
 }
 
 // What the database cannot tell is not answered as if it were nothing.
@@ -487,7 +476,7 @@ func TestChatTablesThatAreBroken(t *testing.T) {
 	answer := p.waiting(p.begun("bob"), func(string) {
 		breaking(`ALTER TABLE messages RENAME in_reply_to TO answers`)
 		for _, id := range p.waited() {
-			p.replies.wake(id)
+			p.replies.bell.Wake(id)
 		}
 	})
 	require.Equal(t, 200, answer.status, "the message is stored")

@@ -19,21 +19,26 @@ func (s *Server) commentRoutes() {
 
 // TicketComment is a comment as clients see it.
 type TicketComment struct {
-	ID          uuid.UUID       `json:"id" format:"uuid"`
-	TicketID    uuid.UUID       `json:"ticket_id" format:"uuid"`
-	Author      Person          `json:"author"`
-	Content     string          `json:"content"`
-	Internal    bool            `json:"internal" doc:"For the staff alone."`
-	Attachments []AttachmentRef `json:"attachments"`
-	Version     int             `json:"version" doc:"The ticket's version that this comment made."`
-	CreatedAt   Timestamp       `json:"created_at"`
+	ID            uuid.UUID       `json:"id" format:"uuid"`
+	TicketID      uuid.UUID       `json:"ticket_id" format:"uuid"`
+	Author        Person          `json:"author"`
+	Content       string          `json:"content"`
+	Internal      bool            `json:"internal" doc:"For the staff alone."`
+	Attachments   []AttachmentRef `json:"attachments"`
+	IntegrationID *uuid.UUID      `json:"integration_id,omitempty" doc:"Where it was said, by whom the author's full_name names."`
+	Version       int             `json:"version" doc:"The ticket's version that this comment made."`
+	CreatedAt     Timestamp       `json:"created_at"`
 }
 
 func renderComment(c projections.CommentRow, people map[domain.UserID]projections.Person) TicketComment {
-	return TicketComment{
+	comment := TicketComment{
 		ID: c.ID, TicketID: c.Ticket.UUID, Author: renderPerson(c.Author, people), Content: c.Content, Internal: c.Internal,
 		Attachments: renderAttachments(c.Attachments), Version: c.Version, CreatedAt: Timestamp(c.CreatedAt),
 	}
+	if c.Integration != uuid.Nil {
+		comment.Author, comment.IntegrationID = Person{ID: c.Integration, FullName: c.SaidBy}, &c.Integration
+	}
+	return comment
 }
 
 type commentAnswer struct {

@@ -166,6 +166,9 @@ func sentence(f ProblemField) string {
 
 // shown is a value as a refusal may repeat it: never one of a field that holds a secret, however wrong it is.
 func shown(location string, value any) any {
+	if strings.HasPrefix(location, "body.credentials") {
+		return nil
+	}
 	field := strings.ToLower(location[strings.LastIndexByte(location, '.')+1:])
 	for _, secret := range []string{"password", "token", "secret"} {
 		if strings.Contains(field, secret) {

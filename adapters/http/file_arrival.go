@@ -16,6 +16,10 @@ import (
 // streamedBody marks operations that read their body as it comes.
 const streamedBody = "streamed"
 
+// bodyMost is the key in an operation's metadata of how many bytes the body of one that is streamed may have, where that is not
+// as many as an upload's.
+const bodyMost = "body most"
+
 // streamed lets an operation read its body as it comes: nobody holds it in memory.
 func streamed(o *huma.Operation) {
 	mark(o, streamedBody, true)
@@ -44,7 +48,11 @@ func (s *Server) receive(c huma.Context, next func(huma.Context)) {
 	}
 	r, response := humaecho.Unwrap(c).Request(), humaecho.Unwrap(c).Response()
 	connection := nethttp.NewResponseController(response.Writer)
-	body := &arrival{ReadCloser: r.Body, connection: connection, ctx: c.Context(), most: s.config.MaxUpload + formRoom}
+	most, own := c.Operation().Metadata[bodyMost].(int64)
+	if !own {
+		most = s.config.MaxUpload + formRoom
+	}
+	body := &arrival{ReadCloser: r.Body, connection: connection, ctx: c.Context(), most: most}
 	hurry := context.AfterFunc(c.Context(), func() { _ = connection.SetReadDeadline(time.Now()) })
 	defer hurry()
 	held := &heldAnswer{ResponseWriter: response.Writer, status: nethttp.StatusOK}

@@ -21,12 +21,13 @@ func (s *Server) jobRoutes() {
 // Job is background work.
 type Job struct {
 	ID          int64      `json:"id"`
-	Kind        string     `json:"kind" enum:"read_file,run_agent,run_backtest"`
+	Kind        string     `json:"kind" enum:"read_file,run_agent,run_backtest,sync_integration"`
 	Queue       string     `json:"queue"`
 	State       string     `json:"state" example:"parked"`
 	FileID      *uuid.UUID `json:"file_id" format:"uuid" doc:"The upload that it reads."`
 	RunID       *uuid.UUID `json:"run_id" format:"uuid" doc:"The run of an agent that it does."`
 	BacktestID  *uuid.UUID `json:"backtest_id,omitempty" format:"uuid" doc:"The backtest that it goes on with."`
+	SyncID      *uuid.UUID `json:"sync_id,omitempty" format:"uuid" doc:"The sync of an integration that it goes on with."`
 	Attempt     int        `json:"attempt"`
 	MaxAttempts int        `json:"max_attempts"`
 	CreatedAt   Timestamp  `json:"created_at"`
@@ -81,6 +82,9 @@ func renderJob(j commands.Job) Job {
 	}
 	if j.Backtest != uuid.Nil {
 		shown.BacktestID = &j.Backtest
+	}
+	if j.Sync != uuid.Nil {
+		shown.SyncID = &j.Sync
 	}
 	for i, e := range j.Errors {
 		shown.Errors[i] = JobError{At: Timestamp(e.At), Attempt: e.Attempt, Error: e.Error}

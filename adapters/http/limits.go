@@ -26,6 +26,8 @@ type Limits struct {
 	Login   Limit // wrong passwords for one name, from whatever address
 	Upload  Limit // uploads of one user
 	AI      Limit // what one user asks of agents
+
+	Webhooks Limit // those of vendors that one integration takes
 }
 
 // authLimited marks operations that draw on the budget of those who have not signed in yet.
@@ -81,6 +83,14 @@ func (l *limiter) take(key string, limit Limit) verdict {
 		v.remaining--
 	}
 	return v
+}
+
+// spent reports a budget that has nothing left, without drawing on it.
+func (l *limiter) spent(key string, limit Limit) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, v := l.look(key, limit)
+	return !v.allowed
 }
 
 // giveBack takes back what was counted for a request that turned out to cost nothing.

@@ -109,6 +109,8 @@ func openAPIConfig(version string) huma.Config {
 		{Name: tagFiles, Description: "Uploads, what was read from them, and background jobs"},
 		{Name: tagAgents, Description: "AI agents, what they did, their configuration, and chat with them"},
 		{Name: tagKnowledge, Description: "Articles of your organization, which help people and agents to answer"},
+		{Name: tagWebhooks, Description: "What happens, sent to addresses of your organization's choice"},
+		{Name: tagIntegrations, Description: "Connections with vendors where tickets may live too"},
 		{Name: tagAuth, Description: "Signing in and out"},
 		{Name: tagUsers, Description: "People and their API tokens"},
 		{Name: tagAudit, Description: "The log of everything that happened, for auditors"},

@@ -62,8 +62,13 @@ type Deps struct {
 	Tickets       commands.Tickets
 	Agents        commands.Agents
 	Articles      commands.Articles
+	Deliveries    Deliver
 	Chat          Chat
+	Webhooks      Webhooks
+	WebhooksIn    *commands.WebhooksIn
 	AIConfigs     AIConfigs
+	Integrations  Integrations
+	Syncs         Syncs
 	Files         commands.Files
 	Uploads       commands.Uploads
 	Jobs          commands.JobDesk
@@ -103,7 +108,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Registration   string         // "open" or "invite"
 	Limits         Limits
-	MaxUpload      int64 // bytes of one file; 0: 100 MB
+	PublicURL      string // where people and vendors find the program; empty: as a request says
+	MaxUpload      int64  // bytes of one file; 0: 100 MB
 	Version        string
 }
 
@@ -152,7 +158,12 @@ func New(c Config, d Deps) *Server {
 	s.agentRunRoutes()
 	s.chatRoutes(d.Chat)
 	s.knowledgeRoutes()
+	s.webhookRoutes(d.Webhooks)
 	s.aiConfigRoutes(d.AIConfigs)
+	s.integrationRoutes(d.Integrations)
+	s.deliveryRoutes()
+	s.syncRoutes(d.Syncs)
+	s.webhookInRoutes()
 	s.historyRoutes()
 	s.auditRoutes()
 	s.proofRoutes()

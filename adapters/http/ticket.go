@@ -68,15 +68,13 @@ func (s *Server) createTicket(ctx context.Context, in *struct{ Body createTicket
 		return nil, newProblem(ctx, nethttp.StatusBadRequest, "source_channel_reserved", fmt.Sprintf("source_channel cannot be %q: that is what the program says of tickets that agents and tools make.", b.SourceChannel),
 			ProblemField{Location: "body.source_channel", Message: "reserved"})
 	}
-	if b.IntegrationID != nil {
-		return nil, newProblem(ctx, nethttp.StatusUnprocessableEntity, "unknown_integration", "There is no such integration.", ProblemField{Location: "body.integration_id", Message: "unknown"})
-	}
 	stream, err := s.Tickets.Handle(ctx, request(ctx), ticket.ID{UUID: newID(ctx)}, ticket.OpenTicket{
 		Content: ticket.Content{
 			Title: b.Title, Description: b.Description, Priority: ticket.Level(b.Priority), Urgency: ticket.Level(b.Urgency),
 			Category: ticket.Category(b.Category), Subcategory: b.Subcategory, Department: b.Department, Tags: b.Tags, CustomFields: b.CustomFields,
 		},
-		SourceChannel: b.SourceChannel, Assignee: userID(b.AssignedTo), Attachments: attachments, By: callerOf(ctx).Actor,
+		SourceChannel: b.SourceChannel, Assignee: userID(b.AssignedTo), Attachments: attachments, Integration: orNil(b.IntegrationID),
+		Send: b.CreateExternally == nil || *b.CreateExternally, By: callerOf(ctx).Actor,
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +84,13 @@ func (s *Server) createTicket(ctx context.Context, in *struct{ Body createTicket
 		answer.Status, answer.Location = createdStatus(ctx), "/api/v1/tickets/"+stream.ID.String()
 	}
 	return answer, err
+}
+
+func orNil(id *uuid.UUID) uuid.UUID {
+	if id == nil {
+		return uuid.Nil
+	}
+	return *id
 }
 
 func userID(id *uuid.UUID) domain.UserID {

@@ -104,7 +104,7 @@ func appendAny(b []byte, value any) ([]byte, error) {
 		if v == nil {
 			return append(b, "null"...), nil
 		}
-	case *map[string]any:
+	case *IntegrationResult:
 		if v == nil {
 			return append(b, "null"...), nil
 		}

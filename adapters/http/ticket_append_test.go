@@ -57,7 +57,7 @@ func randomTicket(random *rand.Rand) Ticket {
 	if random.IntN(4) == 0 { // what other features fill in
 		shown.AI, shown.AIGenerated = &TicketAI{AgentType: text(), Confidence: random.Float64()}, true
 		shown.IntegrationID, shown.ExternalTicketID, shown.ExternalTicketURL = new(uuid.New()), new(text()), new(text())
-		shown.IntegrationResult = &map[string]any{"status": text()}
+		shown.IntegrationResult = &IntegrationResult{Status: text(), IntegrationID: uuid.New(), Platform: text(), Others: []IntegrationWay{{Status: text()}}}
 	}
 	return shown
 }
@@ -96,7 +96,7 @@ func TestAListThatCannotBeJSONIsAnError(t *testing.T) {
 	t.Parallel()
 	impossible := map[string]any{"f": func() {}}
 	for _, body := range []any{
-		[]Ticket{{CustomFields: impossible}}, TicketEnvelope{Items: []Ticket{{IntegrationResult: &impossible}}}, impossible["f"],
+		[]Ticket{{CustomFields: impossible}}, TicketEnvelope{Items: []Ticket{{CustomFields: impossible}}}, impossible["f"],
 	} {
 		require.Error(t, jsonFormat().Marshal(&bytes.Buffer{}, TicketList{body}))
 	}

@@ -68,40 +68,40 @@ type TicketAI struct {
 
 // Ticket is a ticket as clients see it.
 type Ticket struct {
-	ID                uuid.UUID       `json:"id" format:"uuid"`
-	Number            int64           `json:"number" doc:"Counts the organization's tickets, with gaps. Every {ticket_id} takes it too."`
-	Title             string          `json:"title"`
-	Description       string          `json:"description"`
-	Status            string          `json:"status" enum:"new,open,in_progress,pending,resolved,closed,cancelled"`
-	Priority          string          `json:"priority" enum:"low,medium,high,critical"`
-	Urgency           string          `json:"urgency" enum:"low,medium,high,critical"`
-	Category          string          `json:"category"`
-	Subcategory       *string         `json:"subcategory"`
-	Department        *string         `json:"department"`
-	Tags              []string        `json:"tags"`
-	CustomFields      map[string]any  `json:"custom_fields"`
-	SourceChannel     string          `json:"source_channel"`
-	CreatedBy         Person          `json:"created_by"`
-	Creator           Person          `json:"creator" doc:"The same as created_by."`
-	AssignedTo        *uuid.UUID      `json:"assigned_to_id"`
-	Attachments       []AttachmentRef `json:"attachments"`
-	Files             []TicketFile    `json:"files" doc:"What the attachments refer to."`
-	FileCount         int             `json:"file_count"`
-	AI                *TicketAI       `json:"ai" doc:"null: no agent has worked on it."`
-	AIGenerated       bool            `json:"ai_generated" doc:"An agent made it, or somebody with a tool over MCP."`
-	ResolutionSummary *string         `json:"resolution_summary"`
-	FirstResponseAt   *Timestamp      `json:"first_response_at"`
-	ResolvedAt        *Timestamp      `json:"resolved_at"`
-	ClosedAt          *Timestamp      `json:"closed_at"`
-	LastActivityAt    Timestamp       `json:"last_activity_at"`
-	CommentCount      int             `json:"comment_count" doc:"The comments you may read."`
-	IntegrationID     *uuid.UUID      `json:"integration_id" doc:"null: it lives only here."`
-	ExternalTicketID  *string         `json:"external_ticket_id"`
-	ExternalTicketURL *string         `json:"external_ticket_url"`
-	IntegrationResult *map[string]any `json:"integration_result"`
-	Version           int             `json:"version"`
-	CreatedAt         Timestamp       `json:"created_at"`
-	UpdatedAt         Timestamp       `json:"updated_at"`
+	ID                uuid.UUID          `json:"id" format:"uuid"`
+	Number            int64              `json:"number" doc:"Counts the organization's tickets, with gaps. Every {ticket_id} takes it too."`
+	Title             string             `json:"title"`
+	Description       string             `json:"description"`
+	Status            string             `json:"status" enum:"new,open,in_progress,pending,resolved,closed,cancelled"`
+	Priority          string             `json:"priority" enum:"low,medium,high,critical"`
+	Urgency           string             `json:"urgency" enum:"low,medium,high,critical"`
+	Category          string             `json:"category"`
+	Subcategory       *string            `json:"subcategory"`
+	Department        *string            `json:"department"`
+	Tags              []string           `json:"tags"`
+	CustomFields      map[string]any     `json:"custom_fields"`
+	SourceChannel     string             `json:"source_channel"`
+	CreatedBy         Person             `json:"created_by"`
+	Creator           Person             `json:"creator" doc:"The same as created_by."`
+	AssignedTo        *uuid.UUID         `json:"assigned_to_id"`
+	Attachments       []AttachmentRef    `json:"attachments"`
+	Files             []TicketFile       `json:"files" doc:"What the attachments refer to."`
+	FileCount         int                `json:"file_count"`
+	AI                *TicketAI          `json:"ai" doc:"null: no agent has worked on it."`
+	AIGenerated       bool               `json:"ai_generated" doc:"An agent made it, or somebody with a tool over MCP."`
+	ResolutionSummary *string            `json:"resolution_summary"`
+	FirstResponseAt   *Timestamp         `json:"first_response_at"`
+	ResolvedAt        *Timestamp         `json:"resolved_at"`
+	ClosedAt          *Timestamp         `json:"closed_at"`
+	LastActivityAt    Timestamp          `json:"last_activity_at"`
+	CommentCount      int                `json:"comment_count" doc:"The comments you may read."`
+	IntegrationID     *uuid.UUID         `json:"integration_id" doc:"null: it lives only here."`
+	ExternalTicketID  *string            `json:"external_ticket_id"`
+	ExternalTicketURL *string            `json:"external_ticket_url"`
+	IntegrationResult *IntegrationResult `json:"integration_result" doc:"null: it was sent nowhere."`
+	Version           int                `json:"version"`
+	CreatedAt         Timestamp          `json:"created_at"`
+	UpdatedAt         Timestamp          `json:"updated_at"`
 }
 
 // renderTicket shows a row to somebody, with the files it refers to.
@@ -128,6 +128,7 @@ func renderTicket(t projections.TicketRow, to domain.Actor, people map[domain.Us
 			Priority: string(t.AI.Priority), Confidence: t.AI.Confidence, Reasoning: t.AI.Reasoning, Corrected: t.AI.Corrected, RunID: t.AI.Run.String(),
 		}
 	}
+	shown.IntegrationID, shown.ExternalTicketID, shown.ExternalTicketURL, shown.IntegrationResult = renderRoutes(t)
 	shown.AIGenerated = madeByPrograms(t.SourceChannel)
 	if to.Can(domain.ReadInternal) {
 		shown.CommentCount += t.InternalComments

@@ -216,7 +216,7 @@ func (in *listTicketsInput) filter(ctx context.Context) (projections.TicketFilte
 	caller := callerOf(ctx)
 	f := projections.TicketFilter{
 		Department: in.Department, Tag: in.Tag, CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, UpdatedAfter: in.UpdatedAfter,
-		Text: in.Query, Internal: caller.Can(domain.ReadInternal), OwnedBy: ownOnly(caller), None: in.IntegrationID != "",
+		Text: in.Query, Internal: caller.Can(domain.ReadInternal), OwnedBy: ownOnly(caller), Integration: parsed(in.IntegrationID),
 	}
 	var err error
 	if f.Status, err = oneOf(ctx, "status", in.Status, ticket.Statuses); err != nil {

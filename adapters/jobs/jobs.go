@@ -43,7 +43,7 @@ const (
 	// suspectRuns are runs whose worker died, one at a time as well. They are apart from the uploads, which go through the
 	// gate, and may be done by other processes.
 	suspectRuns = "suspect_runs"
-	// aside is for what nobody waits for: backtests, which may take an hour, and runs of candidates. What of it killed its
+	// aside is for what nobody waits for: backtests and syncs, which may take hours, and runs of candidates. What of it killed its
 	// worker stays there.
 	aside = "aside"
 )
@@ -78,6 +78,9 @@ type Options struct {
 	// Backtest goes on with a backtest, which may take an hour; GiveUpBacktest is to it what GiveUpRun is to a run.
 	Backtest       func(ctx context.Context, job commands.BacktestJob) error
 	GiveUpBacktest func(ctx context.Context, job commands.BacktestJob) error
+	// Sync goes on with a sync, which may take hours; GiveUpSync is to it what GiveUpRun is to a run.
+	Sync       func(ctx context.Context, job commands.SyncJob) error
+	GiveUpSync func(ctx context.Context, job commands.SyncJob) error
 	// RetryAfter is the wait before the second try; it doubles with each. A minute without it.
 	RetryAfter time.Duration
 	// Lease is how long a job may hang whose worker was killed: by then another has begun with it, if one is free. A worker

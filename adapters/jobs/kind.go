@@ -34,6 +34,8 @@ func readWork(row *rivertype.JobRow) (w work, err error) {
 		w, err = decode[runAgent](row.EncodedArgs)
 	case runBacktest{}.Kind():
 		w, err = decode[runBacktest](row.EncodedArgs)
+	case syncIntegration{}.Kind():
+		w, err = decode[syncIntegration](row.EncodedArgs)
 	default:
 		err = fmt.Errorf("nobody knows the kind %q", row.Kind)
 	}

@@ -81,6 +81,7 @@ func (j *Jobs) worker(l *lease, g *gate) (*river.Client[pgx.Tx], error) {
 	if n := j.options.AgentWorkers; n > 0 {
 		river.AddWorker(config.Workers, &worker[runAgent]{options: j.options, held: l.held, gate: g})
 		river.AddWorker(config.Workers, &worker[runBacktest]{options: j.options, held: l.held, gate: g})
+		river.AddWorker(config.Workers, &worker[syncIntegration]{options: j.options, held: l.held, gate: g})
 		maps.Copy(config.Queues, map[string]river.QueueConfig{suspectRuns: {MaxWorkers: 1}, agents: {MaxWorkers: n}, aside: {MaxWorkers: mostAside}})
 	}
 	client, err := river.NewClient(fence{riverpgxv5.New(j.pool), l, g}, config)

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -231,25 +230,11 @@ func (s *Server) settled(ctx context.Context, c call, row projections.FileRow) (
 	if !unfinished(row) {
 		return row, nil
 	}
-	woken, leave := s.waiting.join(row.ID.UUID)
-	defer leave()
-	patience := time.NewTimer(s.config.Wait)
-	defer patience.Stop()
-	for {
-		row, err := s.FileRows.FindVisible(ctx, c.caller, row.ID) // it may have been read before we joined
-		if err != nil || !unfinished(row) {
-			return row, err
-		}
-		select {
-		case <-woken:
-		case <-patience.C:
-			return row, nil
-		case <-c.gone:
-			return row, nil
-		case <-s.ending:
-			return row, nil
-		}
-	}
+	err := s.until(c, row.ID.UUID, s.config.Wait, func() (_ bool, err error) {
+		row, err = s.FileRows.FindVisible(ctx, c.caller, row.ID)
+		return !unfinished(row), err
+	})
+	return row, err
 }
 
 // pick answers the reading that was asked for, or of all that there are the first with a text. lost reports one that is

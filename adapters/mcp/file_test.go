@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,23 +153,15 @@ func (d *desk) wait(id string) (answered chan anyMap) {
 	return answered
 }
 
-// awaits returns when a call waits for an upload.
+// awaits returns when a call waits for an upload or a ticket.
 func (d *desk) awaits(id string) {
 	d.Helper()
-	require.Eventually(d, func() bool {
-		d.tools.waiting.mu.Lock()
-		defer d.tools.waiting.mu.Unlock()
-		return len(d.tools.waiting.calls[uuid.MustParse(id)]) > 0
-	}, 10*time.Second, time.Millisecond)
+	require.Eventually(d, func() bool { return slices.Contains(d.tools.waiting.Awaited(), uuid.MustParse(id)) }, 10*time.Second, time.Millisecond)
 }
 
 func (d *desk) nobodyWaits() {
 	d.Helper()
-	require.Eventually(d, func() bool {
-		d.tools.waiting.mu.Lock()
-		defer d.tools.waiting.mu.Unlock()
-		return len(d.tools.waiting.calls) == 0
-	}, 10*time.Second, time.Millisecond)
+	require.Eventually(d, func() bool { return len(d.tools.waiting.Awaited()) == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestACallWaitsForAFileToBeRead(t *testing.T) {
@@ -176,8 +169,8 @@ func TestACallWaitsForAFileToBeRead(t *testing.T) {
 	d := newDesk(t, func(c *Config, _ *Deps) { c.Wait = time.Minute })
 	id := d.uploading("bob", "a.txt", file.Text)
 	first, second := d.wait(id), d.wait(id)
-	d.tools.waiting.wake(uuid.MustParse(id))
-	d.tools.waiting.wake(uuid.MustParse(id)) // for nothing: it is still being read
+	d.tools.waiting.Wake(uuid.MustParse(id))
+	d.tools.waiting.Wake(uuid.MustParse(id)) // for nothing: it is still being read
 	d.wasRead("bob", id, readings{file.Extraction: {Text: "Hello"}})
 	require.Equal(t, "Hello", (<-first)["extracted_text"])
 	require.Equal(t, "Hello", (<-second)["extracted_text"])

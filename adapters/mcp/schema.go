@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain/file"
+	"ticketd/domain/integration"
 	"ticketd/domain/ticket"
 )
 
@@ -56,12 +57,12 @@ const (
 
 // enums are the values of the domain's types.
 var enums = map[reflect.Type][]string{
-	reflect.TypeFor[ticket.Status]():   values(ticket.Statuses),
-	reflect.TypeFor[ticket.Level]():    values(ticket.Levels),
-	reflect.TypeFor[ticket.Category](): values(ticket.Categories),
-	reflect.TypeFor[file.Category]():   values(file.Categories),
-	reflect.TypeFor[platform]():        values(platforms),
-	reflect.TypeFor[analysis]():        values(analyses),
+	reflect.TypeFor[ticket.Status]():        values(ticket.Statuses),
+	reflect.TypeFor[ticket.Level]():         values(ticket.Levels),
+	reflect.TypeFor[ticket.Category]():      values(ticket.Categories),
+	reflect.TypeFor[file.Category]():        values(file.Categories),
+	reflect.TypeFor[integration.Platform](): values(integration.Platforms),
+	reflect.TypeFor[analysis]():             values(analyses),
 }
 
 func values[S ~string](list []S) []string {

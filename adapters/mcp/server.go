@@ -29,8 +29,10 @@ import (
 	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/domain/file"
+	"ticketd/domain/integration"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
+	"ticketd/internal/wake"
 	"ticketd/projections"
 )
 
@@ -42,6 +44,12 @@ type Authenticator interface {
 // Tickets takes commands to tickets.
 type Tickets interface {
 	Handle(ctx context.Context, r commands.Request, id ticket.ID, cmd ticket.Command) (eventstore.Stream, error)
+}
+
+// Destinations knows where tickets can be sent.
+type Destinations interface {
+	// Destination answers the integration that is wished for, or why there is none.
+	Destination(ctx context.Context, org domain.OrgID, w integration.Wish) (integration.Destination, error)
 }
 
 // Readings knows what was read from uploads.
@@ -61,15 +69,16 @@ type Probes interface {
 
 // Deps is what the tools work with.
 type Deps struct {
-	Tickets    Tickets
-	TicketRows *projections.Tickets
-	FileRows   *projections.Files
-	Readings   Readings
-	People     *projections.People
-	Knowledge  Knowledge
-	Similar    Similar
-	Classifier commands.Classifier
-	Probes     Probes
+	Tickets      Tickets
+	TicketRows   *projections.Tickets
+	Destinations Destinations
+	FileRows     *projections.Files
+	Readings     Readings
+	People       *projections.People
+	Knowledge    Knowledge
+	Similar      Similar
+	Classifier   commands.Classifier
+	Probes       Probes
 
 	Authenticator Authenticator
 
@@ -86,14 +95,14 @@ type Config struct {
 	// Hosts are the names that the server is known by, without ports. A call that comes over the loopback interface, as from
 	// a proxy on the same machine, must name one of them, or the loopback itself; a browser's page must come from one.
 	Hosts   []string
-	Wait    time.Duration // how long a call waits for an upload to be read; 0: 20 seconds
+	Wait    time.Duration // how long a call waits for an upload to be read, or for a vendor to take a ticket; 0: 20 seconds
 	Version string
 }
 
 const (
 	// maxBody bounds a call: the longest description in four-byte characters, and room for the rest.
 	maxBody = 1 << 20
-	// maxTime is how long a call may take once it was read, besides waiting for an upload.
+	// maxTime is how long a call may take once it was read, besides waiting for somebody else.
 	maxTime = 30 * time.Second
 	// readTime is how long a client may take to send a call.
 	readTime = 30 * time.Second
@@ -113,7 +122,7 @@ type Server struct {
 	tools   []tool
 	needs   map[string]domain.Permission // by the tools' names
 	mcp     *server.StreamableHTTPServer
-	waiting waiting
+	waiting wake.Bell
 	ending  chan struct{} // closed when nobody shall wait any more
 	end     sync.Once
 }
@@ -144,16 +153,16 @@ func New(c Config, d Deps) *Server {
 	return s
 }
 
-// EndWaits lets calls that wait for uploads answer at once, for they would hold up a program that stops.
+// EndWaits lets calls that wait for somebody else answer at once, for they would hold up a program that stops.
 func (s *Server) EndWaits() { s.end.Do(func() { close(s.ending) }) }
 
-// Observe learns from committed events that uploads have been read, or are gone. Whoever makes a server must let it see the
-// log.
+// Observe learns from committed events that uploads have been read, and what has come of sending tickets; or that either is
+// gone. Whoever makes a server must let it see the log.
 func (s *Server) Observe(_ context.Context, events []eventstore.Recorded) {
 	for _, r := range events {
 		switch r.Event.(type) {
-		case file.Processed, file.Deleted, file.WordsErased:
-			s.waiting.wake(r.Stream)
+		case file.Processed, file.Deleted, file.WordsErased, ticket.DeliveryNoted, ticket.Deleted:
+			s.waiting.Wake(r.Stream)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketd/domain"
+	"ticketd/domain/integration"
 	"ticketd/domain/ticket"
 	"ticketd/eventstore"
 	"ticketd/projections"
@@ -13,8 +14,8 @@ import (
 
 func (s *Server) ticketTools() {
 	add(s, description{
-		name: "create_ticket", title: "Create a ticket", needs: domain.CreateTickets, writes: true,
-		text: "Creates a ticket and answers its id and number. Repeated with the same _meta.idempotency_key it answers the same ticket again.",
+		name: "create_ticket", title: "Create a ticket", needs: domain.CreateTickets, writes: true, outside: true,
+		text: "Creates a ticket and answers its id and number. With an integration it sends it there afterwards, and says in integration_result what has come of it. Repeated with the same _meta.idempotency_key it answers the same ticket again.",
 	}, s.createTicket)
 	add(s, description{
 		name: "update_ticket", title: "Change a ticket", needs: domain.EditTickets, writes: true, repeatable: true,
@@ -47,36 +48,45 @@ type newTicket struct {
 
 type createTicketArguments struct {
 	newTicket
-	Integration platform `json:"integration,omitempty" doc:"Where the ticket shall live too."`
+	Integration integration.Platform `json:"integration,omitempty" doc:"Where the ticket shall live too."`
+	certain
 }
 
 // CreatedTicket says that a ticket was made.
 type CreatedTicket struct {
-	Status            string             `json:"status" enum:"created"`
-	TicketID          uuid.UUID          `json:"ticket_id"`
-	Number            int64              `json:"number" doc:"What people call the ticket in this organization."`
-	ExternalID        *string            `json:"external_id" doc:"What the integration calls it; null: it lives only here."`
-	Integration       *platform          `json:"integration" doc:"The integration that was asked for."`
-	IntegrationResult *IntegrationResult `json:"integration_result,omitempty" doc:"What came of sending it there."`
-	Ticket            Ticket             `json:"ticket"`
+	Status            string                `json:"status" enum:"created"`
+	TicketID          uuid.UUID             `json:"ticket_id"`
+	Number            int64                 `json:"number" doc:"What people call the ticket in this organization."`
+	ExternalID        *string               `json:"external_id" doc:"What the integration calls it; null: it lives only here."`
+	Integration       *integration.Platform `json:"integration" doc:"The integration that was asked for."`
+	IntegrationResult *IntegrationResult    `json:"integration_result,omitempty" doc:"What came of sending it there."`
+	Ticket            Ticket                `json:"ticket"`
 }
 
 func (s *Server) createTicket(ctx context.Context, c call, in createTicketArguments) (answer CreatedTicket, err error) {
-	shown, err := s.open(ctx, c, in.newTicket)
+	row, err := s.open(ctx, c, in.newTicket)
 	if err != nil {
 		return answer, err
 	}
-	answer = CreatedTicket{Status: "created", TicketID: shown.ID, Number: shown.Number, Ticket: shown}
-	if in.Integration != "" {
-		answer.Integration, answer.IntegrationResult = &in.Integration, new(notConnected(in.Integration))
+	answer = CreatedTicket{Status: "created", TicketID: row.ID.UUID, Number: row.Number}
+	if w := in.wish(in.Integration); w != (integration.Wish{}) {
+		sent, err := s.deliver(ctx, c, row, w, begun)
+		if err != nil {
+			return answer, err
+		}
+		row, answer.ExternalID, answer.IntegrationResult = sent.row, sent.externalID(), new(sent.result())
 	}
-	return answer, nil
+	if in.Integration != "" {
+		answer.Integration = &in.Integration
+	}
+	answer.Ticket, err = s.showTicket(ctx, c, row)
+	return answer, err
 }
 
 var errMadeAndDeleted = &domain.Error{Kind: domain.NotFound, Code: "ticket_not_found", Message: "The ticket that this idempotency_key made was deleted since."}
 
 // open makes a ticket, and answers what was made.
-func (s *Server) open(ctx context.Context, c call, in newTicket) (Ticket, error) {
+func (s *Server) open(ctx context.Context, c call, in newTicket) (projections.TicketRow, error) {
 	stream, err := s.Tickets.Handle(ctx, c.request, ticket.ID{UUID: c.newID()}, ticket.OpenTicket{
 		Content: ticket.Content{
 			Title: in.Title, Description: in.Description, Priority: in.Priority, Urgency: in.Urgency, Category: in.Category,
@@ -85,13 +95,13 @@ func (s *Server) open(ctx context.Context, c call, in newTicket) (Ticket, error)
 		SourceChannel: c.channel(), Assignee: userID(in.AssignedTo), Attachments: attachmentsOf(in.Attachments), By: c.caller.Actor,
 	})
 	if err != nil {
-		return Ticket{}, err
+		return projections.TicketRow{}, err
 	}
 	row := rowOf(stream)
 	if row.Deleted {
-		return Ticket{}, errMadeAndDeleted
+		return row, errMadeAndDeleted
 	}
-	return s.showTicket(ctx, c, row)
+	return row, nil
 }
 
 func attachmentsOf(in []attachment) []ticket.Attachment {

@@ -286,34 +286,3 @@ func TestSearchTickets(t *testing.T) {
 	d.refuses("arguments_invalid", "sam", "search_tickets", anyMap{})
 	d.refuses("arguments_invalid", "sam", "search_tickets", anyMap{"query": strings.Repeat("x", 501)})
 }
-
-func TestIntegrationsAreNotThereAndSaySo(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	for _, p := range platforms {
-		sent := d.ok("bob", "create_integration_ticket", anyMap{"integration_type": p, "ticket_data": anyMap{"title": "Printer", "description": "It burns.", "priority": "high"}})
-		require.Equal(t, "skipped", sent["status"])
-		require.Contains(t, sent["reason"], names[p])
-		require.Nil(t, sent["external_id"])
-		require.Equal(t, ticket.High, d.row("bob", sent["ticket_id"].(string)).Priority, "it is here first")
-	}
-	made := d.ok("bob", "create_ticket", anyMap{"title": "a", "description": "b", "integration": "slack"})
-	require.Equal(t, "slack", made["integration"])
-	require.Equal(t, "skipped", made["integration_result"].(anyMap)["status"])
-	id := made["ticket_id"].(string)
-	for name, p := range map[string]platform{"create_jira_ticket": jira, "create_salesforce_case": salesforce, "create_github_issue": github} {
-		sent := d.ok("bob", name, anyMap{"ticket_id": id})
-		require.Equal(t, "skipped", sent["status"])
-		require.Contains(t, sent["reason"], names[p])
-		require.Equal(t, string(p), sent["integration"])
-		require.Equal(t, id, sent["ticket_id"])
-		require.Nil(t, sent["external_id"])
-		d.refuses("ticket_not_found", "cyd", name, anyMap{"ticket_id": id})
-		d.refuses("ticket_not_found", "eve", name, anyMap{"ticket_id": id})
-		d.refuses("arguments_invalid", "bob", name, anyMap{})
-	}
-	d.refuses("unknown_files", "bob", "create_integration_ticket", anyMap{"integration_type": "jira", "ticket_data": anyMap{
-		"title": "a", "description": "b", "attachments": []anyMap{{"file_id": uuid.NewString()}},
-	}})
-	d.refuses("arguments_invalid", "bob", "create_integration_ticket", anyMap{"integration_type": "fax", "ticket_data": anyMap{"title": "a", "description": "b"}})
-}

@@ -137,8 +137,9 @@ func newDesk(t *testing.T, configure ...func(*Config, *Deps)) *desk {
 	keys, err := eventstore.NewKeyring(make([]byte, 32), eventstore.PostgresKeys{Pool: d.pool})
 	require.NoError(t, err)
 	tickets, files, users, articles := projections.NewTickets(d.pool), projections.NewFiles(d.pool), projections.NewUsers(d.pool), projections.NewArticles(d.pool)
+	integrations := projections.NewIntegrations(d.pool)
 	d.store = eventstore.Open(t.Context(), d.pool, catalog.Codec, keys, eventstore.Options{Inline: []eventstore.Inline{
-		tickets, projections.NewTicketTags(d.pool), projections.NewComments(d.pool), files, projections.NewTicketFiles(d.pool), users.Projection().Inline, articles,
+		tickets, projections.NewTicketTags(d.pool), projections.NewComments(d.pool), files, projections.NewTicketFiles(d.pool), users.Projection().Inline, articles, integrations,
 	}})
 	t.Cleanup(d.store.Close)
 	acme, other := domain.OrgID{UUID: uuid.New()}, domain.OrgID{UUID: uuid.New()}
@@ -162,7 +163,7 @@ func newDesk(t *testing.T, configure ...func(*Config, *Deps)) *desk {
 	known := breakable{articles, tickets, d.world}
 	c := Config{Version: "test"}
 	deps := Deps{
-		Tickets: commands.NewTickets(d.store, files, users, postgres.NewNumbers(d.pool)), TicketRows: tickets, FileRows: files, Readings: d.world,
+		Tickets: commands.NewTickets(d.store, files, users, postgres.NewNumbers(d.pool)), TicketRows: tickets, Destinations: integrations, FileRows: files, Readings: d.world,
 		People: projections.NewPeople(d.pool), Knowledge: known, Similar: known, Classifier: d.world, Probes: d.world, Authenticator: d,
 		Admit: func(domain.Caller) (time.Duration, bool) { return 0, true }, Refused: func(*nethttp.Request) (time.Duration, bool) { return 0, true },
 		Logger: slog.New(slog.NewTextHandler(d.log, nil)),

@@ -46,7 +46,7 @@ func run(ctx context.Context, command string, args ...string) (code int, err err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	cluster, err := postgres.Start(ctx, dir, log, postgres.Volatile(), postgres.MaxConnections(300))
+	cluster, err := postgres.Start(ctx, dir, log, postgres.Volatile(), postgres.MaxConnections(800))
 	if err != nil {
 		return 0, fmt.Errorf("start PostgreSQL: %w", err)
 	}

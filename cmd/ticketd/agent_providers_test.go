@@ -66,7 +66,7 @@ func TestAProviderThatIsIllIsLeftAloneAndTheNextAnswers(t *testing.T) {
 func TestAProviderThatIsWellAgainAnswers(t *testing.T) {
 	t.Parallel()
 	model := provider(t)
-	i := boot(t, asks(model, "breaker: {failures: 1, recovery: 300ms}"))
+	i := boot(t, asks(model, "breaker: {failures: 1, recovery: 2s}"))
 	ada := i.founder("ada")
 	model.says("categorize_text", fails(502), answers(verdict("bug", "high", 0.9)))
 	require.Equal(t, "builtin", ada.do(200, "POST", categorize, object{"description": "It crashes."}).text("provider"))

@@ -12,7 +12,7 @@ import (
 // abandonedAfter is how long a run may be without a job or a request before it is taken up again: longer than any request waits.
 const abandonedAfter = 15 * time.Minute
 
-// takeUp gives a job to every run and backtest that was begun long ago and has not ended: whoever was at it has died.
+// takeUp gives a job to every run, backtest and sync that was begun long ago and has not ended: whoever was at it has died.
 func (p *program) takeUp(ctx context.Context, age time.Duration) error {
 	before := time.Now().Add(-age)
 	unfinished, err := p.agents.rows.Unfinished(ctx, before)
@@ -34,5 +34,5 @@ func (p *program) takeUp(ctx context.Context, age time.Duration) error {
 			return err
 		}
 	}
-	return errors.Join(err, failed)
+	return errors.Join(err, failed, p.takeUpSyncs(ctx, before))
 }

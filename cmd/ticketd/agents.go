@@ -46,11 +46,11 @@ func (p *program) wireAgents(tokens *auth.Tokens, tickets commands.Tickets, user
 		Spending: postgres.Spending{Pool: p.pool}, Log: p.log, Now: time.Now, Pause: c.modelPause,
 		Alert: p.noteBudget,
 	})
-	a.rules, a.replies = rules.New(), http.NewReplies()
+	a.rules, a.replies = rules.New(), &http.Replies{}
 	a.toolbox.credentials = agentCredentials{tokens}
 	a.toolbox.set(c.MCPURL)
 	a.commands = commands.NewAgents(p.store, commands.AgentParts{
-		Tickets: tickets, Threads: a.threads, Settings: a.settings, Shadows: a.settings, Model: a.chain, HasModel: len(a.chain.Names()) > 0, Rules: a.rules, Toolbox: &a.toolbox,
+		Tickets: tickets, Places: p.integrations.rows, Threads: a.threads, Settings: a.settings, Shadows: a.settings, Model: a.chain, HasModel: len(a.chain.Names()) > 0, Rules: a.rules, Toolbox: &a.toolbox,
 		Files: fileTexts{&p.files}, Roles: roles{users}, Clock: time.Now, Log: p.log,
 	})
 	a.backtests = commands.NewBacktests(p.store, a.commands, a.backtestRows)

@@ -356,7 +356,7 @@ func TestWhoReadsTheLog(t *testing.T) {
 	}
 	slices.Sort(reaches)
 	require.Equal(t, []domain.Permission{
-		domain.ReadAgentConfig, domain.ReadRuns, domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadFiles, domain.ReadArticles,
+		domain.ReadAgentConfig, domain.ReadRuns, domain.ManageOwnTokens, domain.ReadAudit, domain.ReadInternal, domain.ReadDeliveries, domain.ReadFiles, domain.ReadIntegrations, domain.ReadArticles,
 		domain.ReadMembers, domain.ExportPerson, domain.ReadThreads, domain.ReadTickets,
 	}, reaches)
 }

@@ -34,7 +34,7 @@ func serveCommand() *cobra.Command {
 			}
 			alone := func(c *config) {
 				if !slices.Contains(roles, "worker") {
-					c.Workers, c.AgentWorkers = 0, 0
+					c.Workers, c.AgentWorkers, c.DeliveryWorkers = 0, 0, 0
 				}
 				c.tools = slices.Contains(roles, "mcp")
 			}

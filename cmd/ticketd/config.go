@@ -15,8 +15,10 @@ import (
 
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
+	"ticketd/adapters/webhook"
 	"ticketd/commands"
 	"ticketd/domain/file"
+	"ticketd/domain/integration"
 	"ticketd/eventstore"
 )
 
@@ -68,22 +70,37 @@ type config struct {
 	AgentWorkers     int      `env:"AGENT_WORKERS" envDefault:"10"`
 	LimitAI          limit    `env:"RATE_LIMIT_AI" envDefault:"200/h"`
 
+	// Integrations.
+	PublicURL       string         `env:"PUBLIC_URL"`
+	OutboundAllow   []netip.Prefix `env:"OUTBOUND_ALLOW"`
+	DeliveryWorkers int            `env:"DELIVERY_WORKERS" envDefault:"256"`
+	LimitWebhooks   limit          `env:"RATE_LIMIT_WEBHOOKS" envDefault:"60000/m"`
+
+	// Alerts of operators.
+	AlertURL    string `env:"ALERT_URL"`
+	AlertSecret string `env:"ALERT_SECRET"`
+
 	tool  bool // works beside a server that may be running
 	tools bool // runs the tool server
 
 	// Not the environment's: only tests have others.
-	passwordCost auth.Cost
-	keysSettle   time.Duration                  // how long after its deletion nobody can have a key any more
-	replaced     map[file.Stage]commands.Reader // who makes a stage in the place of the usual one
-	childMemory  int64                          // bytes of address space for a child of ours; 0: what it usually needs
-	ourselves    []string                       // how the program runs itself as a child
-	retryAfter   time.Duration                  // before the first retry of a job; it doubles
-	modelPause   time.Duration                  // before a model is asked again; it doubles. 0: half a second
+	passwordCost   auth.Cost
+	keysSettle     time.Duration                              // how long after its deletion nobody can have a key any more
+	replaced       map[file.Stage]commands.Reader             // who makes a stage in the place of the usual one
+	platforms      map[integration.Platform]commands.Platform // who speaks a vendor's language in the place of the usual one
+	childMemory    int64                                      // bytes of address space for a child of ours; 0: what it usually needs
+	ourselves      []string                                   // how the program runs itself as a child
+	retryAfter     time.Duration                              // before the first retry of a job; it doubles
+	webhooks       webhook.Config                             // how patiently webhooks are sent; the lease is that of jobs
+	deliveryPauses commands.Pauses                            // of what a vendor does not do at once
+	vendorSilence  time.Duration                              // how long a vendor may say nothing; 0: 30 seconds
+	modelPause     time.Duration                              // before a model is asked again; it doubles. 0: half a second
 }
 
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
 	c.passwordCost, c.keysSettle, c.retryAfter = auth.OWASP, eventstore.CachedFor, time.Minute
+	c.deliveryPauses = commands.DefaultPauses
 	c.ourselves, c.childMemory = ourselves()
 	if err != nil {
 		return c, err
@@ -116,7 +133,7 @@ var environments = []string{"development", "staging", "production", "test"}
 func (c config) development() bool { return c.Environment == "development" }
 
 func (c config) limits() http.Limits {
-	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin), Upload: http.Limit(c.LimitUpload), AI: http.Limit(c.LimitAI)}
+	return http.Limits{Default: http.Limit(c.LimitDefault), Auth: http.Limit(c.LimitAuth), Login: http.Limit(c.LimitLogin), Upload: http.Limit(c.LimitUpload), AI: http.Limit(c.LimitAI), Webhooks: http.Limit(c.LimitWebhooks)}
 }
 
 // limit reads "1000/h", "100/5m", or "0" for none.

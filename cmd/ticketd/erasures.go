@@ -168,7 +168,7 @@ type copies struct {
 }
 
 // sweptTables are where rows with words were written anew.
-var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "files", "readings", "threads", "messages", "agent_runs", "idempotency", "subject_keys"}
+var sweptTables = []string{"tickets", "comments", "users", "api_tokens", "ticket_search", "ticket_tags", "files", "readings", "threads", "messages", "agent_runs", "deliveries", "idempotency", "subject_keys"}
 
 // Scrub implements commands.Copies. The answers go last: until then somebody may still be given one to keep.
 func (c copies) Scrub(ctx context.Context, org domain.OrgID) (answers int, tables []string, err error) {

@@ -81,7 +81,7 @@ func (p *program) wireFiles(tickets commands.Tickets) (err error) {
 	processing := commands.NewProcessing(f.commands, f.store, f.readings, c.readers(p.log, f.temporary.path), p.log)
 	f.jobs, err = jobs.New(p.pool, jobs.Options{
 		Workers: c.Workers, Process: processing.Process, GiveUp: processing.GiveUp, AgentWorkers: c.AgentWorkers, Run: p.agents.commands.Resume,
-		GiveUpRun: p.agents.commands.GiveUp, Backtest: p.agents.backtests.Run, GiveUpBacktest: p.agents.backtests.GiveUp, RetryAfter: c.retryAfter, Lease: c.Lease, Log: p.log,
+		GiveUpRun: p.agents.commands.GiveUp, Backtest: p.agents.backtests.Run, GiveUpBacktest: p.agents.backtests.GiveUp, Sync: p.syncs.run, GiveUpSync: p.syncs.giveUp, RetryAfter: c.retryAfter, Lease: c.Lease, Log: p.log,
 	})
 	return err
 }

@@ -111,6 +111,7 @@ var cells = map[domain.Permission]cell{
 		}
 		return status
 	},
+	domain.ManageWebhooks:    manageWebhooks,
 	domain.UseAgents:         useAgents,
 	domain.ReadAgentConfig:   readAgentConfig,
 	domain.ManageAgentConfig: manageAgentConfig,
@@ -168,6 +169,10 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 			}
 			if articleCells[permission] != nil {
 				requireArticleCells(t, founder, person, role, permission)
+				continue
+			}
+			if integrationCells[permission] != nil {
+				requireIntegrationCells(t, founder, person, role, permission)
 				continue
 			}
 			if permission == domain.ReadRuns {

@@ -23,6 +23,7 @@ import (
 	"ticketd/adapters/auth"
 	"ticketd/adapters/http"
 	"ticketd/adapters/postgres/postgrestest"
+	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/eventstore"
 )
@@ -42,7 +43,7 @@ func environment(t *testing.T, pairs ...string) {
 	t.Helper()
 	for _, name := range []string{
 		"HTTP_ADDR", "DATABASE_URL", "DATA_DIR", "ENVIRONMENT", "REGISTRATION", "JWT_SECRET", "ENCRYPTION_KEY", "CORS_ORIGINS", "TRUSTED_PROXIES", "RATE_LIMIT_DEFAULT",
-		"RATE_LIMIT_AUTH", "RATE_LIMIT_LOGIN", "RATE_LIMIT_AI", "MCP_ADDR", "MCP_URL", "AI_CONFIG", "AGENT_WORKERS", "WS_MESSAGES_PER_MINUTE", "WS_MAX_CONNECTIONS", "LOG_LEVEL", "LOG_FORMAT", "TICKETD", "TOKEN",
+		"RATE_LIMIT_AUTH", "RATE_LIMIT_LOGIN", "RATE_LIMIT_AI", "RATE_LIMIT_WEBHOOKS", "DELIVERY_WORKERS", "PUBLIC_URL", "OUTBOUND_ALLOW", "MCP_ADDR", "MCP_URL", "AI_CONFIG", "AGENT_WORKERS", "WS_MESSAGES_PER_MINUTE", "WS_MAX_CONNECTIONS", "LOG_LEVEL", "LOG_FORMAT", "TICKETD", "TOKEN",
 	} {
 		t.Setenv(name, "")
 		require.NoError(t, os.Unsetenv(name))
@@ -63,15 +64,16 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 		LimitAuth: limit{100, 5 * time.Minute}, LimitLogin: limit{10, 5 * time.Minute}, WSMessages: 60, WSConnections: 20000, LogLevel: "info",
 		LogFormat: "json", LimitUpload: limit{50, 5 * time.Minute}, StorageQuota: 10240, UploadSize: 100, UploadTypes: "all",
 		Workers: usualWorkers(), Lease: 30 * time.Second, SpeechDir: "./engines/vosk", TranscriptionModel: "whisper-1",
-		MCPAddr: ":8001", AgentWorkers: 10, LimitAI: limit{200, time.Hour},
+		MCPAddr: ":8001", AgentWorkers: 10, DeliveryWorkers: 256, LimitAI: limit{200, time.Hour}, LimitWebhooks: limit{60000, time.Minute},
 		passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor, ourselves: []string{executable}, retryAfter: time.Minute,
+		deliveryPauses: commands.DefaultPauses,
 	}, c)
 	require.True(t, c.development())
 	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")
 	c, err = readConfig()
 	require.NoError(t, err)
 	require.Equal(t, []string{"chrome-extension://a", "https://b"}, c.CORSOrigins)
-	require.Equal(t, http.Limits{Default: http.Limit{Requests: 1000, Window: time.Hour}, Login: http.Limit{Requests: 10, Window: 5 * time.Minute}, Upload: http.Limit{Requests: 50, Window: 5 * time.Minute}, AI: http.Limit{Requests: 200, Window: time.Hour}}, c.limits())
+	require.Equal(t, http.Limits{Default: http.Limit{Requests: 1000, Window: time.Hour}, Login: http.Limit{Requests: 10, Window: 5 * time.Minute}, Upload: http.Limit{Requests: 50, Window: 5 * time.Minute}, AI: http.Limit{Requests: 200, Window: time.Hour}, Webhooks: http.Limit{Requests: 60000, Window: time.Minute}}, c.limits())
 	require.Equal(t, "production", c.Environment)
 	require.False(t, c.development())
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, c.TrustedProxies)

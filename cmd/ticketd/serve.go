@@ -91,6 +91,11 @@ func (p *program) follow(ctx context.Context, work *sync.WaitGroup, ended chan<-
 	work.Go(func() { p.keepHouse(ctx) })
 	work.Go(func() { p.keepSigning(ctx) })
 	work.Go(func() { p.eraser.run(ctx) })
+	work.Go(func() { p.webhooks.run(ctx) })
+	work.Go(func() { p.webhooksIn.commands.Run(ctx) })
+	if p.config.DeliveryWorkers > 0 {
+		work.Go(func() { p.deliveries.run(ctx) })
+	}
 	work.Go(func() {
 		if err := p.files.jobs.Run(ctx); err != nil {
 			ended <- fmt.Errorf("run the jobs: %w", err)
@@ -156,6 +161,12 @@ func (p *program) keepHouse(ctx context.Context) {
 	for { // at once too: a program that restarts every half hour keeps house as well
 		if _, err := p.idempotency.Forget(ctx); err != nil && ctx.Err() == nil {
 			p.log.WarnContext(ctx, "old answers were not deleted; the next hour tries again", "cause", err)
+		}
+		if err := p.integrations.sweep(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "credentials of no integration were not destroyed; the next hour tries again", "cause", err)
+		}
+		if err := p.webhooksIn.sweep(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "old webhooks were not forgotten; the next hour tries again", "cause", err)
 		}
 		select {
 		case <-ctx.Done():

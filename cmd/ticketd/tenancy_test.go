@@ -67,6 +67,13 @@ var foreign = []struct {
 	{"POST", "/api/v1/agent/create-ticket", object{"user_input": "x", "files": []any{"{file}"}}, 400},
 	{"POST", "/api/v1/tickets/ai-create", object{"user_input": "x", "files": []any{"{file}"}}, 400},
 
+	{"GET", "/api/v1/webhooks/{webhook}", nil, 404},
+	{"PUT", "/api/v1/webhooks/{webhook}", object{"url": "https://example.org"}, 404},
+	{"PATCH", "/api/v1/webhooks/{webhook}", object{}, 404},
+	{"DELETE", "/api/v1/webhooks/{webhook}", nil, 404},
+	{"POST", "/api/v1/webhooks/{webhook}/rotate", nil, 404},
+	{"POST", "/api/v1/webhooks/{webhook}/replay", object{"from": 1}, 404},
+	{"POST", "/api/v1/webhooks/{webhook}/test", nil, 404},
 	{"GET", "/api/v1/knowledge/articles/{article}", nil, 404},
 	{"GET", "/api/v1/knowledge/articles/{article}?version=1", nil, 404},
 	{"PUT", "/api/v1/knowledge/articles/{article}", object{"title": "x"}, 404},
@@ -93,6 +100,27 @@ var foreign = []struct {
 	{"PUT", "/api/v1/ai-config/categorization_agent/shadow", object{"version": 2}, 404},
 	{"DELETE", "/api/v1/ai-config/categorization_agent/shadow", nil, 200},
 
+	{"POST", "/api/v1/tickets/{ticket}/integrations", object{"integration_id": "{integration}"}, 404},
+	{"POST", "/api/v1/tickets/{own}/integrations", object{"integration_id": "{integration}"}, 422},
+	{"POST", "/api/v1/tickets", object{"title": "x", "description": "x", "integration_id": "{integration}"}, 422},
+	{"GET", "/api/v1/integrations/{integration}/deliveries", nil, 404},
+	{"POST", "/api/v1/integrations/{integration}/deliveries/{delivery}/retry", nil, 404},
+	{"POST", "/api/v1/integrations/{integration}/deliveries/{delivery}/drop", nil, 404},
+	{"GET", "/api/v1/integrations/{integration}", nil, 404},
+	{"PUT", "/api/v1/integrations/{integration}", object{"name": "x"}, 404},
+	{"PUT", "/api/v1/integrations/{integration}", object{"credentials": object{"api_token": "x"}}, 404},
+	{"PATCH", "/api/v1/integrations/{integration}/status", object{"enabled": false}, 404},
+	{"POST", "/api/v1/integrations/{integration}/test", nil, 404},
+	{"POST", "/api/v1/integrations/{integration}/authorize", nil, 404},
+	{"POST", "/api/v1/integrations/{integration}/sync", nil, 404},
+	{"GET", "/api/v1/integrations/{integration}/syncs", nil, 404},
+	{"GET", "/api/v1/integrations/{integration}/syncs/{sync}", nil, 404},
+	{"DELETE", "/api/v1/integrations/{integration}", nil, 404},
+	{"POST", "/api/v1/integrations", object{
+		"platform": "jira", "name": "x", "auth_type": "api_key", "settings": object{"project_key": "X"}, "credentials": object{"email": "x", "api_token": "x"},
+		"fallback_integration_ids": []string{"{integration}"},
+	}, 422},
+
 	{"GET", "/api/v1/audit/causation/{correlation}", nil, 404},
 	{"GET", "/api/v1/audit/tickets/{ticket}/proof", nil, 404},
 	{"GET", "/api/v1/audit/tickets/{ticket}/events", nil, 404},
@@ -118,7 +146,7 @@ var emptyLists = []string{
 	"/api/v1/tickets?assigned_to_id={user}", "/api/v1/tickets?created_by_id={user}", "/api/v1/tickets?integration_id={user}",
 	"/api/v1/tickets?q=jewels", "/api/v1/tickets?tag=vault", "/api/v1/tickets?department=treasury", "/api/v1/members?after={user}",
 	"/api/v1/members?as_of=2999-01-01T00:00:00Z&after={user}", "/api/v1/tickets?as_of=2999-01-01T00:00:00Z&created_by_id={user}",
-	"/api/v1/knowledge/articles", "/api/v1/knowledge/search?q=jewels",
+	"/api/v1/webhooks", "/api/v1/knowledge/articles", "/api/v1/knowledge/search?q=jewels",
 	"/api/v1/audit/events?actor={user}", "/api/v1/audit/events?correlation_id={correlation}",
 }
 
@@ -141,17 +169,23 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	own := spy.ticket().id()
 	agent := str(victim.get("/api/v1/agents").object()["agents"].([]any)[4].(object)["id"])
 	chat := victim.do(200, "POST", "/api/v1/chat/"+agent+"/threads", object{"title": "jewels"}).id()
+	connected := victim.post(allIntegrations, jiraBody(object{"name": "jewels", "base_url": "http://127.0.0.1:1"})).id()
 	article := victim.post("/api/v1/knowledge/articles", object{"title": "jewels", "body": "Where the vault is."}).id()
+	hook := victim.post("/api/v1/webhooks", object{"url": "https://example.org/jewels", "events": []string{"ticket.deleted"}}).id()
 	run := victim.do(200, "POST", "/api/v1/agent/categorize", object{"description": "The jewels are gone."}).text("run_id")
 	judged := victim.post("/api/v1/tickets", object{"title": "Is it safe?", "description": "The vault."}).id()
 	eventually(t, func() bool { return victim.get("/api/v1/tickets/" + judged).object()["ai"] != nil })
 	victim.do(200, "PUT", "/api/v1/ai-config/categorization_agent", object{"system_prompt": "Guard the jewels."})
 	backtest := victim.do(202, "POST", "/api/v1/ai-config/categorization_agent/backtest", object{"version": 1, "sample": 1}).id()
+	compared := victim.do(202, "POST", allIntegrations+"/"+connected+"/sync", nil).text("sync_id")
 	mine := spy.do(200, "POST", "/api/v1/chat/summary_agent/threads", object{}).id()
 
+	victim.do(202, "POST", "/api/v1/tickets/"+judged+"/integrations", object{"integration_id": connected})
+	eventually(t, func() bool { return len(victim.get("/api/v1/integrations/"+connected+"/deliveries").list()) == 1 })
+	delivered := str(victim.get("/api/v1/integrations/" + connected + "/deliveries").list()[0]["id"])
 	before := victim.get("/api/v1/tickets/" + treasure.id() + "/history").raw
 	for _, reference := range []string{treasure.id(), treasure.text("number"), strings.ToUpper(treasure.id())} {
-		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", upload, "{upload}", upload, "{job}", strconv.FormatInt(job, 10), "{agent}", agent, "{thread}", chat, "{mine}", mine, "{article}", article, "{run}", run, "{backtest}", backtest, "{correlation}", treasure.header.Get("X-Request-ID"))
+		id := strings.NewReplacer("{ticket}", reference, "{own}", own, "{user}", victim.user, "{self}", spy.user, "{token}", token, "{file}", upload, "{upload}", upload, "{job}", strconv.FormatInt(job, 10), "{agent}", agent, "{thread}", chat, "{mine}", mine, "{article}", article, "{webhook}", hook, "{run}", run, "{integration}", connected, "{delivery}", delivered, "{backtest}", backtest, "{sync}", compared, "{correlation}", treasure.header.Get("X-Request-ID"))
 		for _, route := range foreign {
 			if reference == treasure.text("number") && strings.Contains(jsonOf(route.body), "{ticket}") {
 				continue // a number is no id in a body
@@ -180,6 +214,7 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 	require.Equal(t, before, victim.get("/api/v1/tickets/"+treasure.id()+"/history").raw, "nothing happened to it")
 	require.Len(t, victim.get("/api/v1/api-tokens").list(), 1)
 	require.Equal(t, "1", victim.get("/api/v1/knowledge/articles/"+article).text("version"))
+	require.Equal(t, "1", victim.get("/api/v1/webhooks/"+hook).text("version"))
 	require.Equal(t, "2", victim.get("/api/v1/ai-config/categorization_agent").text("version"))
 	require.Equal(t, "1", victim.get("/api/v1/chat/"+agent+"/threads/"+chat).text("version"))
 	require.Equal(t, "true", victim.get("/api/v1/users/me").text("is_active"))
@@ -229,8 +264,12 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 func TestEveryRouteWithAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
-	tried := map[string]bool{"POST /api/v1/invitations/accept/{token}": true} // the token is the secret: see members_test.go
-	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{upload}", "{file_id}", "jewels.txt", "{filename}", "{job}", "{job_id}", "{agent}", "{agent_id}", "summary_agent", "{agent_id}", "categorization_agent", "{agent_type}", "versions/2", "versions/{version}", "{article}", "{article_id}", "{run}", "{run_id}", "{backtest}", "{backtest_id}", "{thread}", "{thread_id}", "{mine}", "{thread_id}", "{correlation}", "{correlation_id}")
+	tried := map[string]bool{
+		"POST /api/v1/invitations/accept/{token}": true, // the token is the secret: see members_test.go
+		// the signature is: see webhooks_in_test.go
+		"GET /api/v1/integrations/{integration}/webhook": true, "POST /api/v1/integrations/{integration}/webhook": true,
+	}
+	names := strings.NewReplacer("{ticket}", "{ticket_id}", "{own}", "{ticket_id}", "{user}", "{user_id}", "{file}", "{file_id}", "{token}", "{token_id}", "{upload}", "{file_id}", "jewels.txt", "{filename}", "{job}", "{job_id}", "{agent}", "{agent_id}", "summary_agent", "{agent_id}", "categorization_agent", "{agent_type}", "versions/2", "versions/{version}", "{article}", "{article_id}", "{webhook}", "{webhook_id}", "{run}", "{run_id}", "{integration}", "{integration_id}", "{delivery}", "{delivery_id}", "{backtest}", "{backtest_id}", "{sync}", "{sync_id}", "{thread}", "{thread_id}", "{mine}", "{thread_id}", "{correlation}", "{correlation_id}")
 	for _, route := range foreign {
 		path, _, _ := strings.Cut(route.path, "?")
 		tried[route.method+" "+names.Replace(path)] = true

@@ -24,6 +24,7 @@ import (
 	"ticketd/adapters/ws"
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/integration"
 	"ticketd/domain/organization"
 	"ticketd/domain/session"
 	"ticketd/domain/user"
@@ -52,6 +53,11 @@ type program struct {
 	tickets       *projections.Tickets
 	files         files
 	agents        agents
+	webhooks      webhooks
+	integrations  integrations
+	deliveries    deliveries
+	syncs         syncs
+	webhooksIn    webhooksIn
 	idempotency   postgres.Idempotency
 	projections   []projections.Projection
 	feed          *eventstore.Feed
@@ -100,12 +106,15 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	p.files.rows, p.files.tickets = projections.NewFiles(p.pool), projections.NewTicketFiles(p.pool)
 	agentConfigs, articles := projections.NewAgentConfigs(p.pool), projections.NewArticles(p.pool)
 	threads, messages := projections.NewThreads(p.pool), projections.NewMessages(p.pool)
+	p.webhooks.rows = projections.NewWebhooks(p.pool)
+	p.integrations.rows, p.deliveries.rows = projections.NewIntegrations(p.pool), projections.NewDeliveries(p.pool)
+	p.syncs.rows = projections.NewSyncs(p.pool)
 	p.agents.rows, p.agents.backtestRows = projections.NewAgentRuns(p.pool), projections.NewBacktests(p.pool)
 	p.projections = []projections.Projection{
 		// written with the events
 		tickets.Projection(), projections.NewTicketTags(p.pool).Projection(), comments.Projection(), p.files.rows.Projection(), p.files.tickets.Projection(),
-		users.Projection(), apiTokens.Projection(), retention.Projection(), agentConfigs.Projection(), articles.Projection(), threads.Projection(),
-		messages.Projection(), p.agents.rows.Projection(), p.agents.backtestRows.Projection(),
+		users.Projection(), apiTokens.Projection(), retention.Projection(), agentConfigs.Projection(), articles.Projection(), p.integrations.rows.Projection(), p.deliveries.rows.Projection(), threads.Projection(),
+		messages.Projection(), p.agents.rows.Projection(), p.agents.backtestRows.Projection(), p.webhooks.rows.Projection(), p.syncs.rows.Projection(),
 		// after the commit
 		projections.TicketSearch(), projections.ArticleSearch(),
 	}
@@ -134,6 +143,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	if err := p.wireFiles(ticketCommands); err != nil {
 		return nil, err
 	}
+	if err := p.wireWebhooks(); err != nil {
+		return nil, err
+	}
+	p.wireIntegrations(users)
+	p.wireDeliveries(ticketCommands, users)
+	p.wireSyncs()
+	p.wireWebhooksIn(counters.Webhooks())
 	organizations := commands.NewOrganizations(p.store)
 	p.idempotency = postgres.Idempotency{Pool: p.pool, Keys: p.keys}
 	everywhere := copies{pool: p.pool, store: p.store, feed: feed, readings: p.files.readings, idempotency: p.idempotency, rebuilder: p.rebuilder(func(string, int64, int64) {})}
@@ -150,8 +166,13 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 		commands.CategorizeTickets(p.agents.commands, p.files.jobs),
 		commands.ShadowCategorizations(p.agents.commands, p.files.jobs),
 		commands.RunBacktests(p.files.jobs),
+		commands.RunSyncs(p.files.jobs),
 		commands.ReplyToMessages(p.agents.threads, p.agents.commands.Answer(p.files.jobs)),
 		commands.TitleThreads(p.agents.commands, p.files.jobs),
+		commands.AlertOperators(p.webhooks.tell),
+		commands.DeliverTickets(p.deliveries.commands, p.deliveries.rows),
+		commands.GoOnByHand(p.deliveries.commands),
+		commands.WatchIntegrations(p.deliveries.queue),
 	)
 	if err != nil {
 		return nil, err
@@ -166,11 +187,12 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	)
 	//nolint:contextcheck // a request brings its own context
 	p.http = http.New(
-		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, Limits: c.limits(), MaxUpload: c.UploadSize << 20, Version: version},
+		http.Config{CORSOrigins: c.CORSOrigins, TrustedProxies: c.TrustedProxies, Registration: c.Registration, PublicURL: c.PublicURL, Limits: c.limits(), MaxUpload: c.UploadSize << 20, Version: version},
 		http.Deps{
 			Accounts: p.accounts, Organizations: organizations, Erasures: erasures, Tickets: ticketCommands, Log: p.store, Events: projections.OrgEvents{Log: p.store}, SignedLog: p.signedLog,
 			Agents: p.agents.commands, AgentRuns: p.agents.rows, Articles: p.agents.articles, ArticleRows: articles, AIConfigs: http.AIConfigs{Configs: p.agents.configs, Rows: agentConfigs, Backtests: p.agents.backtests, BacktestRows: p.agents.backtestRows},
-			Chat:  http.Chat{Threads: p.agents.threads, Rows: threads, Messages: messages, Replies: p.agents.replies, Patience: p.agents.settings.patience},
+			Chat:     http.Chat{Threads: p.agents.threads, Rows: threads, Messages: messages, Replies: p.agents.replies, Patience: p.agents.settings.patience},
+			Webhooks: p.webhooks.routes(), Integrations: http.Integrations{Commands: p.integrations.commands, Rows: p.integrations.rows, Queue: p.deliveries.rows}, Deliveries: p.deliveries.routes(), Syncs: p.syncs.routes(), WebhooksIn: p.webhooksIn.commands,
 			Files: p.files.commands, Uploads: p.files.uploads, FileRows: p.files.rows, TicketFiles: p.files.tickets, Readings: p.files.readings,
 			OpenBlob: p.files.openBlob, Jobs: p.files.jobs,
 			TicketRows: tickets, CommentRows: comments, Users: users, APITokens: apiTokens, People: p.people,
@@ -180,8 +202,8 @@ func wire(ctx context.Context, c config, log *slog.Logger) (_ *program, err erro
 	)
 	if c.tools {
 		p.tools = mcp.New(mcp.Config{Hosts: c.MCPHosts, Version: version}, mcp.Deps{
-			Tickets: ticketCommands, TicketRows: tickets, FileRows: p.files.rows, Readings: p.files.readings, People: p.people, Knowledge: articles, Similar: tickets,
-			Classifier: p.agents.rules, Probes: p, Authenticator: p.authenticator, Admit: p.http.Admit, Refused: p.http.Refused, Logger: log,
+			Tickets: ticketCommands, TicketRows: tickets, Destinations: p.integrations.rows, FileRows: p.files.rows, Readings: p.files.readings, People: p.people,
+			Knowledge: articles, Similar: tickets, Classifier: p.agents.rules, Probes: p, Authenticator: p.authenticator, Admit: p.http.Admit, Refused: p.http.Refused, Logger: log,
 		})
 	}
 	p.exportSockets(counters)
@@ -231,6 +253,8 @@ func (p *program) observe(ctx context.Context, events []eventstore.Recorded) err
 		p.tools.Observe(ctx, events)
 	}
 	p.tickets.Observe(ctx, events)
+	p.webhooks.pump.Observe(events)
+	p.webhooksIn.commands.Observe(events)
 	for _, r := range events {
 		if e, ok := r.Event.(eventstore.Eraser); ok { // whoever's key it was, or the stream's
 			p.keys.Forget(cmp.Or(e.Erases(), r.Stream))
@@ -249,6 +273,8 @@ func (p *program) observe(ctx context.Context, events []eventstore.Recorded) err
 			p.sockets.ExpelSession(e.TokenID)
 		case session.Revoked:
 			p.sockets.ExpelSession(r.Stream)
+		case integration.CredentialsSet, integration.Changed, integration.Disconnected:
+			p.integrations.client.Forget(r.Stream)
 		}
 	}
 	return nil
@@ -317,6 +343,7 @@ func (p *program) close(ctx context.Context) {
 	}
 	p.files.temporary.remove()
 	p.agents.close()
+	p.integrations.close()
 	if p.pool != nil {
 		p.pool.Close()
 	}

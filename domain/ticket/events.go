@@ -113,6 +113,8 @@ type Commented struct {
 	Content     string        `json:"content" personal:"author"`
 	Internal    bool          `json:"internal"`
 	Attachments []Attachment  `json:"attachments,omitempty"`
+	Integration uuid.UUID     `json:"integration,omitzero"`                // where it was said, which is its author then
+	SaidBy      string        `json:"said_by,omitempty" personal:"author"` // whoever said it there
 }
 
 // Attached refers to uploads from the ticket.
@@ -123,6 +125,23 @@ type Attached struct {
 // Detached removes a reference; the upload stays.
 type Detached struct {
 	FileID domain.FileID `json:"file_id"`
+}
+
+// Routed says that the ticket shall live with an integration too, or with Send false only names it.
+type Routed struct {
+	Integration uuid.UUID     `json:"integration"`
+	Platform    string        `json:"platform"`
+	Send        bool          `json:"send"`
+	By          domain.UserID `json:"by,omitzero"`
+}
+
+// DeliveryNoted says what has come of that.
+type DeliveryNoted struct {
+	Integration uuid.UUID     `json:"integration"`
+	Status      DeliveryState `json:"status"`
+	Code        string        `json:"code,omitempty"` // why it waits, or was given up
+	ExternalID  string        `json:"external_id,omitempty"`
+	ExternalURL string        `json:"external_url,omitempty"`
 }
 
 // Deleted hides a ticket. Its history stays.
@@ -152,5 +171,7 @@ func (Unassigned) isEvent()    {}
 func (Commented) isEvent()     {}
 func (Attached) isEvent()      {}
 func (Detached) isEvent()      {}
+func (Routed) isEvent()        {}
+func (DeliveryNoted) isEvent() {}
 func (Deleted) isEvent()       {}
 func (WordsErased) isEvent()   {}

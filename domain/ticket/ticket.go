@@ -24,6 +24,24 @@ type State struct {
 	Chosen            Chosen
 	Said              Categorized // last; the zero Run: nothing was
 	Corrections       []Corrected // of what was said last
+	Routes            []Route
+}
+
+// Route is an integration that the ticket shall live with.
+type Route struct {
+	Integration uuid.UUID
+	Platform    string
+	Send        bool
+	Noted       DeliveryNoted // last; without a status: nothing was
+}
+
+// Route answers the ticket's way to an integration; nil when there is none.
+func (s State) Route(integration uuid.UUID) *Route {
+	i := slices.IndexFunc(s.Routes, func(r Route) bool { return r.Integration == integration })
+	if i < 0 {
+		return nil
+	}
+	return &s.Routes[i]
 }
 
 // Commenter says who wrote a comment.
@@ -60,6 +78,9 @@ type OpenTicket struct {
 	SourceChannel string
 	Assignee      domain.UserID
 	Attachments   []Attachment
+	Integration   uuid.UUID // where it shall live too; zero: only here
+	Platform      string    // of the integration
+	Send          bool      // false: it only names the integration
 	By            domain.Actor
 }
 
@@ -113,6 +134,7 @@ type AddComment struct {
 	Content     string
 	Internal    bool
 	Attachments []Attachment
+	SaidBy      string // whoever said it with the integration that sends it
 	By          domain.Actor
 }
 
@@ -126,6 +148,19 @@ type Attach struct {
 type Detach struct {
 	FileID domain.FileID
 	By     domain.Actor
+}
+
+// RouteTo asks for the ticket to live with an integration of the organization too.
+type RouteTo struct {
+	Integration uuid.UUID
+	Platform    string
+	By          domain.Actor
+}
+
+// NoteDelivery notes what has come of a route. Only the system sends it.
+type NoteDelivery struct {
+	Noted DeliveryNoted
+	By    domain.Actor
 }
 
 // Delete hides the ticket.
@@ -147,6 +182,8 @@ func (Release) isCommand()      {}
 func (AddComment) isCommand()   {}
 func (Attach) isCommand()       {}
 func (Detach) isCommand()       {}
+func (RouteTo) isCommand()      {}
+func (NoteDelivery) isCommand() {}
 func (Delete) isCommand()       {}
 func (EraseWords) isCommand()   {}
 
@@ -194,6 +231,10 @@ func Decide(s State, c Command) ([]Event, error) {
 		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return attach(s, c.Attachments) })
 	case Detach:
 		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return detach(s, c.FileID), nil })
+	case RouteTo:
+		return decideOn(s, c.By, domain.EditTickets, func() ([]Event, error) { return routeTo(s, c), nil })
+	case NoteDelivery:
+		return noteDelivery(s, c)
 	case Delete:
 		return remove(s, c)
 	case EraseWords:
@@ -257,6 +298,9 @@ func open(s State, c OpenTicket) ([]Event, error) {
 	}
 	if !c.Assignee.IsZero() {
 		events = append(events, Assigned{Assignee: c.Assignee, By: c.By.User})
+	}
+	if c.Integration != uuid.Nil {
+		events = append(events, Routed{Integration: c.Integration, Platform: c.Platform, Send: c.Send, By: c.By.User})
 	}
 	return events, nil
 }
@@ -408,7 +452,7 @@ func comment(s State, c AddComment) ([]Event, error) {
 		}
 		return []Event{Commented{
 			CommentID: c.CommentID, Author: c.By.User, Content: c.Content, Internal: c.Internal,
-			Attachments: fresh(nil, c.Attachments),
+			Attachments: fresh(nil, c.Attachments), Integration: saidAt(c.By), SaidBy: c.SaidBy,
 		}}, nil
 	})
 }
@@ -535,6 +579,13 @@ func Evolve(s State, e Event) State {
 		s.Attachments = append(slices.Clip(s.Attachments), e.Attachments...)
 	case Detached:
 		s.Attachments = Without(s.Attachments, e.FileID)
+	case Routed:
+		s.Routes = append(slices.DeleteFunc(slices.Clone(s.Routes), func(r Route) bool { return r.Integration == e.Integration }), Route{Integration: e.Integration, Platform: e.Platform, Send: e.Send})
+	case DeliveryNoted:
+		s.Routes = slices.Clone(s.Routes)
+		if route := s.Route(e.Integration); route != nil {
+			route.Noted = e
+		}
 	case Deleted:
 		s.Deleted = true
 	case WordsErased:

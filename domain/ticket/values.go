@@ -51,6 +51,17 @@ func (s Status) Ended() bool {
 	return false
 }
 
+// DeliveryState is how far a ticket is on its way to an integration.
+type DeliveryState string
+
+// How far it is.
+const (
+	DeliveryPending DeliveryState = "pending" // it is tried again and again, or waits for the integration
+	DeliveryCreated DeliveryState = "created" // it lives there
+	DeliveryFailed  DeliveryState = "failed"  // it waits for a person
+	DeliverySkipped DeliveryState = "skipped" // it was given up
+)
+
 // Level grades priority and urgency.
 type Level string
 

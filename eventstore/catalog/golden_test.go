@@ -104,6 +104,9 @@ func fill(v reflect.Value, name string) error {
 	case map[string]any:
 		v.Set(reflect.ValueOf(map[string]any{"text": name, "number": 1.5, "list": []any{true, nil}, "nested": map[string]any{"a": "b"}}))
 		return nil
+	case map[string]string:
+		v.Set(reflect.ValueOf(map[string]string{name: "what " + name + " is called"}))
+		return nil
 	case map[string]int:
 		v.Set(reflect.ValueOf(map[string]int{name: len(name)}))
 		return nil

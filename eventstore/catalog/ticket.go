@@ -15,9 +15,11 @@ var ticketEvents = eventstore.WithOwnKeys(
 	eventstore.Type[ticket.Summarized]("ticket.summarized"),
 	eventstore.Type[ticket.Assigned]("ticket.assigned"),
 	eventstore.Type[ticket.Unassigned]("ticket.unassigned"),
-	eventstore.Type[ticket.Commented]("ticket.commented", fileIDsToAttachments),
+	eventstore.Type[ticket.Commented]("ticket.commented", fileIDsToAttachments, saidHere),
 	eventstore.Type[ticket.Attached]("ticket.attached", fileIDsToAttachments),
 	eventstore.Type[ticket.Detached]("ticket.detached"),
+	eventstore.Type[ticket.Routed]("ticket.routed"),
+	eventstore.Type[ticket.DeliveryNoted]("ticket.delivery_noted"),
 	eventstore.Type[ticket.Deleted]("ticket.deleted"),
 	eventstore.Type[ticket.WordsErased]("ticket.words_erased"),
 )
@@ -25,6 +27,12 @@ var ticketEvents = eventstore.WithOwnKeys(
 // allWasChosen keeps agents from tickets that were opened before there were any.
 func allWasChosen(fields map[string]any) {
 	fields["chosen"] = map[string]any{"category": true, "priority": true}
+}
+
+// saidHere knows that nobody spoke from elsewhere before there were integrations.
+func saidHere(fields map[string]any) {
+	delete(fields, "integration")
+	delete(fields, "said_by")
 }
 
 // byPeople knows that nobody else edited tickets before there were agents.

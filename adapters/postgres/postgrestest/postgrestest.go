@@ -95,7 +95,7 @@ func start(ctx context.Context) (string, error) {
 		cluster.dir, cluster.err = postgres.TempDir()
 		if cluster.err == nil {
 			cluster.running, cluster.err = postgres.Start(ctx, cluster.dir, slog.New(slog.DiscardHandler),
-				postgres.Volatile(), postgres.MaxConnections(300))
+				postgres.Volatile(), postgres.MaxConnections(800))
 		}
 	}
 	if cluster.err != nil {

@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ticketd/commands"
+)
+
+// Inbox remembers which webhooks of vendors were taken. It implements commands.Inbox.
+type Inbox struct{ Pool *pgxpool.Pool }
+
+// InboxLife is how long a webhook is remembered: longer than any vendor sends one again.
+const InboxLife = 30 * 24 * time.Hour
+
+// takeArrivals is one statement, and so one transaction. Everybody takes rows in the same order, so nobody waits in a circle; and who
+// comes with a webhook that another is taking waits until that is committed, and then finds it taken.
+const takeArrivals = `
+WITH taken AS (
+	INSERT INTO webhook_inbox (integration_id, delivery, org_id)
+	SELECT a.integration_id, a.delivery, a.org_id FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS a (integration_id, delivery, org_id)
+	ORDER BY a.integration_id
+	ON CONFLICT DO NOTHING RETURNING integration_id, org_id
+), woken AS (
+	INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
+	SELECT about.id, about.org_id, about.integration_id, now(), ` + firstWake + `, true FROM (
+		SELECT d.id, d.org_id, d.integration_id
+		FROM taken t
+		JOIN unnest($4::uuid[], $5::text[]) AS about (integration_id, external_id) ON about.integration_id = t.integration_id
+		JOIN deliveries d ON d.org_id = t.org_id AND d.integration_id = t.integration_id AND d.external_id = about.external_id AND d.external_id <> ''
+		UNION -- those that are being made there, whose names we do not know yet
+		SELECT d.id, d.org_id, d.integration_id
+		FROM taken t
+		JOIN deliveries d ON d.org_id = t.org_id AND d.integration_id = t.integration_id AND d.external_id = '' AND d.step = 'create'
+		WHERE cardinality($5::text[]) > 0) AS about
+	ORDER BY about.id` + WakeDeliveries + `
+	RETURNING 1
+)
+SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM woken)`
+
+// Take implements commands.Inbox.
+func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival) (fresh, woken int, err error) {
+	var integrations, orgs, holders [][16]byte
+	var deliveries, tickets []string
+	for _, a := range arrivals {
+		integrations, orgs, deliveries = append(integrations, a.Integration), append(orgs, a.Org.UUID), append(deliveries, a.Delivery)
+		for _, ticket := range a.Tickets {
+			holders, tickets = append(holders, a.Integration), append(tickets, ticket)
+		}
+	}
+	if err := i.Pool.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets).Scan(&fresh, &woken); err != nil {
+		return 0, 0, fmt.Errorf("take a webhook: %w", err)
+	}
+	return fresh, woken, nil
+}
+
+// sweepAtATime is how many rows a statement of a sweep removes, so that none takes long.
+const sweepAtATime = 10_000
+
+// Sweep forgets what was taken longer ago than age, in all organizations, and says how many webhooks that were.
+func (i Inbox) Sweep(ctx context.Context, age time.Duration) (forgotten int64, err error) {
+	for {
+		tag, err := i.Pool.Exec(ctx, `
+			DELETE FROM webhook_inbox WHERE ctid = ANY (ARRAY(SELECT ctid FROM webhook_inbox WHERE received_at < now() - $1::interval LIMIT $2))`, age, sweepAtATime)
+		if err != nil {
+			return forgotten, fmt.Errorf("forget old webhooks: %w", err)
+		}
+		forgotten += tag.RowsAffected()
+		if tag.RowsAffected() < sweepAtATime {
+			return forgotten, nil
+		}
+	}
+}

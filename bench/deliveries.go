@@ -65,7 +65,6 @@ type deliveriesWorld struct {
 	*world
 	vendor      *vendorfake.Jira
 	integration string
-	caller      *client
 	lister      *client
 }
 
@@ -85,30 +84,32 @@ func (l *lab) openDeliveries(ctx context.Context, database string, sizes deliver
 		return nil, err
 	}
 	d.member = members[0]
-	for _, c := range []**client{&d.caller, &d.lister} {
-		if *c, err = connect(ctx, d.real.address, d.member); err != nil {
-			return nil, err
-		}
+	c, err := connect(ctx, d.real.address, d.member)
+	if err != nil {
+		return nil, err
 	}
+	defer c.close()
 	body, err := json.Marshal(d.vendor.Connect())
 	if err != nil {
 		return nil, err
 	}
-	if d.integration, err = d.caller.create("/api/v1/integrations", string(body)); err != nil {
+	if d.integration, err = c.create("/api/v1/integrations", string(body)); err != nil {
 		return nil, err
 	}
-	if err = d.use(false); err != nil {
+	if err = d.use(ctx, false); err != nil {
 		return nil, err
 	}
-	return d, d.fill(ctx, sizes)
+	if err = d.fill(ctx, sizes); err != nil {
+		return nil, err
+	}
+	d.lister, err = connect(ctx, d.real.address, d.member) // after the filling: a server closes connections that say nothing
+	return d, err
 }
 
 func (d *deliveriesWorld) close() error {
 	d.vendor.Base().Close()
-	for _, c := range []*client{d.caller, d.lister} {
-		if c != nil {
-			c.close()
-		}
+	if d.lister != nil {
+		d.lister.close()
 	}
 	if d.world == nil {
 		return nil
@@ -117,8 +118,13 @@ func (d *deliveriesWorld) close() error {
 }
 
 // use has the integration used, or not.
-func (d *deliveriesWorld) use(enabled bool) error {
-	return d.caller.do(http.MethodPatch, "/api/v1/integrations/"+d.integration+"/status", fmt.Sprintf(`{"enabled":%t}`, enabled), http.StatusOK, nil)
+func (d *deliveriesWorld) use(ctx context.Context, enabled bool) error {
+	c, err := connect(ctx, d.real.address, d.member)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return c.do(http.MethodPatch, "/api/v1/integrations/"+d.integration+"/status", fmt.Sprintf(`{"enabled":%t}`, enabled), http.StatusOK, nil)
 }
 
 // fill makes the tickets, and waits until nothing holds them but that the integration is not used.
@@ -188,7 +194,7 @@ func (d *deliveriesWorld) deliver(ctx context.Context, sizes deliverySizes) (too
 	defer work.Wait()
 	defer stop()
 	begun := time.Now()
-	if err := d.use(true); err != nil {
+	if err := d.use(ctx, true); err != nil {
 		return 0, lists, err
 	}
 	err = d.await(ctx, "everything is there", func() (bool, error) {

@@ -27,11 +27,9 @@ import (
 // made again. What changes there is fetched rather than believed, by the same worker that sends, so an echo of our own change
 // is known by then, and notices may come late, twice and in any order.
 type Deliveries struct {
-	deliveries   Handler[delivery.State, delivery.Command, delivery.Event]
-	tickets      Tickets
-	files        Handler[file.State, file.Command, file.Event]
-	integrations Integrations
-	parts        DeliveryParts
+	DeliveryParts
+	deliveries Handler[delivery.State, delivery.Command, delivery.Event]
+	files      Handler[file.State, file.Command, file.Event]
 }
 
 // DeliveryParts is what deliveries work with.
@@ -54,9 +52,7 @@ type Contacts interface {
 
 // NewDeliveries ties deliveries to the log and to what they work with.
 func NewDeliveries(log eventstore.Log, p DeliveryParts) Deliveries {
-	return Deliveries{
-		deliveries: NewHandler(log, delivery.Decider), files: NewHandler(log, file.Decider), tickets: p.Tickets, integrations: p.Integrations, parts: p,
-	}
+	return Deliveries{DeliveryParts: p, deliveries: NewHandler(log, delivery.Decider), files: NewHandler(log, file.Decider)}
 }
 
 // DeliveryJob asks for a look at a delivery.
@@ -92,7 +88,7 @@ func (d Deliveries) Deliver(ctx context.Context, job DeliveryJob) (Next, error) 
 	next.Answered = w.answered
 	switch {
 	case errors.Is(err, delivery.ErrSuperseded): // somebody else is at it; should they die, we go on
-		return Next{At: d.parts.Clock().Add(superseded)}, nil
+		return Next{At: d.Clock().Add(superseded)}, nil
 	case errors.Is(err, delivery.ErrOver):
 		return Next{}, nil
 	}
@@ -136,7 +132,7 @@ func (w *deliveryWork) load(ctx context.Context) (err error) {
 // connected reads the integration. false: it is gone, and the delivery ends with it.
 func (w *deliveryWork) connected(ctx context.Context) (bool, error) {
 	var err error
-	w.integration, err = w.integrations.Find(ctx, w.request.Org, w.state.Integration)
+	w.integration, err = w.Integrations.Find(ctx, w.request.Org, w.state.Integration)
 	if errors.Is(err, integration.ErrNotFound) {
 		return false, w.end(ctx, "disconnected")
 	}
@@ -171,7 +167,7 @@ func (w *deliveryWork) note(ctx context.Context, cmd delivery.Command, says *tic
 		if says == nil {
 			return eventstore.Write{}, nil
 		}
-		return w.tickets.handler.Decide(ctx, w.request.Org, w.state.Ticket, ticket.NoteDelivery{Noted: *says, By: w.request.By})
+		return w.Tickets.handler.Decide(ctx, w.request.Org, w.state.Ticket, ticket.NoteDelivery{Noted: *says, By: w.request.By})
 	}
 	err := w.together(ctx, cmd, onTicket)
 	if errors.Is(err, ErrErased) {
@@ -236,7 +232,7 @@ func (w *deliveryWork) work(ctx context.Context, hear bool) (Next, error) {
 			}
 			continue
 		}
-		if waiting := w.state.Waiting; waiting != nil && w.parts.Clock().Before(waiting.RetryAt) {
+		if waiting := w.state.Waiting; waiting != nil && w.Clock().Before(waiting.RetryAt) {
 			return Next{At: waiting.RetryAt}, nil
 		}
 		if next, err := w.make(ctx, step, t); err != nil || !next.Over() {

@@ -36,7 +36,7 @@ func (d Deliveries) Compare(ctx context.Context, org domain.OrgID, to, id uuid.U
 		return p.answer(), err
 	}
 	job := DeliveryJob{Org: org, Integration: to, Delivery: p.delivery, Hear: true}
-	ends := d.parts.Clock().Add(patience)
+	ends := d.Clock().Add(patience)
 	var next Next
 	for {
 		if next, err = d.Deliver(ctx, job); err != nil {
@@ -45,7 +45,7 @@ func (d Deliveries) Compare(ctx context.Context, org domain.OrgID, to, id uuid.U
 		if next.At.IsZero() || next.At.After(ends) {
 			break
 		}
-		if err := rest(ctx, next.At.Sub(d.parts.Clock())); err != nil {
+		if err := rest(ctx, next.At.Sub(d.Clock())); err != nil {
 			return Comparison{}, err
 		}
 	}
@@ -73,11 +73,11 @@ const erasedBefore = "erased"
 // prepare begins the delivery that a ticket asks for, unless it has begun, and lets go on what waits for a person or for its
 // next try, unless it has been tried since a position of the log. What the vendor has put off stays put off.
 func (d Deliveries) prepare(ctx context.Context, r Request, to, id uuid.UUID, since int64) (prepared, error) {
-	stream, err := d.tickets.handler.load(ctx, r.Org, id)
+	stream, err := d.Tickets.handler.load(ctx, r.Org, id)
 	if err != nil {
 		return prepared{}, err
 	}
-	t := d.tickets.handler.Fold(stream)
+	t := d.Tickets.handler.Fold(stream)
 	p := prepared{createdBy: t.CreatedBy}
 	if route := t.Route(to); route == nil || !route.Send {
 		p.skipped = syncing.NamedOnly

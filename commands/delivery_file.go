@@ -29,7 +29,7 @@ func (w *deliveryWork) attach(ctx context.Context, id uuid.UUID, done *delivery.
 	attachment := Attachment{
 		File: id, Name: known.Filename, Type: known.MIMEType, Size: known.Size, Link: w.link(file.URL(domain.FileID{UUID: id}, known.Filename)), Sent: p.sent,
 		Open: func(ctx context.Context) (io.ReadSeekCloser, error) {
-			return w.parts.OpenBlob(ctx, file.BlobKey(w.request.Org, known.ContentHash))
+			return w.OpenBlob(ctx, file.BlobKey(w.request.Org, known.ContentHash))
 		},
 	}
 	err = w.with(ctx, func(c Connection) error {
@@ -86,7 +86,7 @@ type sending struct {
 func (p *sending) sent(bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.w.parts.Clock()
+	now := p.w.Clock()
 	if p.size == 0 || bytes >= p.size || p.at.IsZero() { // a small file is there before anybody could look
 		p.at = now
 		return

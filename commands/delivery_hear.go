@@ -53,7 +53,7 @@ func (w *deliveryWork) deaf(ctx context.Context, err error) (Next, error) {
 	case ok && trouble.Kind != Down && trouble.Kind != Busy: // it is gone, or hidden: there is nothing to hear
 		return Next{}, nil
 	case ok || errors.Is(err, context.DeadlineExceeded):
-		return Next{At: w.parts.Clock().Add(w.parts.Pauses.Later[0]), Down: true}, nil
+		return Next{At: w.Clock().Add(w.Pauses.Later[0]), Down: true}, nil
 	}
 	return Next{}, err
 }
@@ -94,7 +94,7 @@ func (w *deliveryWork) here(ctx context.Context, heard delivery.Command, cmds ..
 	by := *w
 	by.request.By = w.vendor()
 	err := by.together(ctx, heard, func() (eventstore.Write, error) {
-		said, err := w.tickets.handler.DecideAll(ctx, w.request.Org, w.state.Ticket, cmds...)
+		said, err := w.Tickets.handler.DecideAll(ctx, w.request.Org, w.state.Ticket, cmds...)
 		if _, refused := errors.AsType[*domain.Error](err); refused {
 			return eventstore.Write{}, nil
 		}

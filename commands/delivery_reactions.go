@@ -40,7 +40,7 @@ func DeliverTickets(d Deliveries, known TicketDeliveries) Reaction {
 				return err
 			}
 			for _, id := range integrations {
-				if err := d.parts.Queue.Wake(ctx, DeliveryJob{Org: org, Integration: id, Delivery: delivery.IDOf(id, r.Stream)}); err != nil {
+				if err := d.Queue.Wake(ctx, DeliveryJob{Org: org, Integration: id, Delivery: delivery.IDOf(id, r.Stream)}); err != nil {
 					return err
 				}
 			}
@@ -51,13 +51,13 @@ func DeliverTickets(d Deliveries, known TicketDeliveries) Reaction {
 
 // begin begins the delivery that a version of the ticket asks for.
 func (d Deliveries) begin(ctx context.Context, r Request, to, id uuid.UUID, route int) error {
-	state, err := d.tickets.handler.State(ctx, r.Org, id)
+	state, err := d.Tickets.handler.State(ctx, r.Org, id)
 	if err != nil {
 		return err
 	}
-	connected, err := d.integrations.Find(ctx, r.Org, to)
+	connected, err := d.Integrations.Find(ctx, r.Org, to)
 	if errors.Is(err, integration.ErrNotFound) { // it was disconnected meanwhile
-		_, err = d.tickets.handler.Handle(ctx, r, id, ticket.NoteDelivery{
+		_, err = d.Tickets.handler.Handle(ctx, r, id, ticket.NoteDelivery{
 			Noted: ticket.DeliveryNoted{Integration: to, Status: ticket.DeliverySkipped, Code: "disconnected"}, By: r.By,
 		})
 		return err
@@ -72,7 +72,7 @@ func (d Deliveries) begin(ctx context.Context, r Request, to, id uuid.UUID, rout
 	if err != nil && !errors.Is(err, ErrErased) {
 		return err
 	}
-	return d.parts.Queue.Wake(ctx, DeliveryJob{Org: r.Org, Integration: to, Delivery: delivered})
+	return d.Queue.Wake(ctx, DeliveryJob{Org: r.Org, Integration: to, Delivery: delivered})
 }
 
 // GoOnByHand has a delivery looked at when a person has let it go on, or given a step up.
@@ -85,7 +85,7 @@ func GoOnByHand(d Deliveries) Reaction {
 			if err != nil {
 				return err
 			}
-			return d.parts.Queue.Wake(ctx, DeliveryJob{Org: org, Integration: state.Integration, Delivery: r.Stream})
+			return d.Queue.Wake(ctx, DeliveryJob{Org: org, Integration: state.Integration, Delivery: r.Stream})
 		},
 	}
 }

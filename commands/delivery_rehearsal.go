@@ -15,14 +15,14 @@ import (
 // forgotten with them, and what they bring to a vendor never gets there. An access token that ends is renewed all the same: it
 // is of the account, and not of a ticket.
 func (d Deliveries) rehearsed() Deliveries {
-	log := &rehearsal{Log: d.deliveries.log, clock: d.parts.Clock, streams: map[uuid.UUID]eventstore.Stream{}}
-	d.deliveries.log, d.tickets.handler.log = log, log
-	d.parts.Queue = unasked{}
+	log := &rehearsal{Log: d.deliveries.log, clock: d.Clock, streams: map[uuid.UUID]eventstore.Stream{}}
+	d.deliveries.log, d.Tickets.handler.log = log, log
+	d.Queue = unasked{}
 	platforms := map[integration.Platform]Platform{}
-	for name, platform := range d.integrations.Platforms {
+	for name, platform := range d.Integrations.Platforms {
 		platforms[name] = looking{platform}
 	}
-	d.integrations.Platforms = platforms
+	d.Integrations.Platforms = platforms
 	return d
 }
 

@@ -20,11 +20,11 @@ var ErrUnknownIntegration = &domain.Error{Kind: domain.Invalid, Code: "unknown_i
 // Send has a ticket live with an integration too. The ticket's stream says what has come of it. Errors: ErrUnknownIntegration,
 // the refusals of package ticket.
 func (d Deliveries) Send(ctx context.Context, r Request, id ticket.ID, to uuid.UUID) (eventstore.Stream, error) {
-	platform, err := d.tickets.destination(ctx, r.Org, to)
+	platform, err := d.Tickets.destination(ctx, r.Org, to)
 	if err != nil {
 		return eventstore.Stream{}, err
 	}
-	return d.tickets.Handle(ctx, r, id, ticket.RouteTo{Integration: to, Platform: platform, By: r.By})
+	return d.Tickets.Handle(ctx, r, id, ticket.RouteTo{Integration: to, Platform: platform, By: r.By})
 }
 
 // destination answers the platform of an integration that tickets can be sent to.
@@ -42,7 +42,7 @@ func (t Tickets) destination(ctx context.Context, org domain.OrgID, id uuid.UUID
 // reroute sends the ticket to the first integration of the chain that can be used. false: there is none.
 func (w *deliveryWork) reroute(ctx context.Context) (bool, error) {
 	for i, to := range w.state.Fallback {
-		other, err := w.integrations.Find(ctx, w.request.Org, to)
+		other, err := w.Integrations.Find(ctx, w.request.Org, to)
 		if errors.Is(err, integration.ErrNotFound) {
 			continue
 		}
@@ -70,7 +70,7 @@ func (w *deliveryWork) goTo(ctx context.Context, to uuid.UUID, platform string, 
 		if err != nil {
 			return nil, err
 		}
-		onTicket, err := w.tickets.handler.DecideAll(ctx, w.request.Org, w.state.Ticket,
+		onTicket, err := w.Tickets.handler.DecideAll(ctx, w.request.Org, w.state.Ticket,
 			ticket.NoteDelivery{Noted: *w.noted(ticket.DeliverySkipped, "rerouted"), By: w.request.By},
 			ticket.RouteTo{Integration: to, Platform: platform, By: w.request.By})
 		if err != nil {
@@ -110,7 +110,7 @@ func (d Deliveries) byHand(ctx context.Context, r Request, id uuid.UUID, cmd del
 		if says == nil {
 			return eventstore.Write{}, nil
 		}
-		return d.tickets.handler.Decide(ctx, r.Org, w.state.Ticket, ticket.NoteDelivery{Noted: *says, By: domain.System})
+		return d.Tickets.handler.Decide(ctx, r.Org, w.state.Ticket, ticket.NoteDelivery{Noted: *says, By: domain.System})
 	})
 	if err != nil {
 		return eventstore.Stream{}, err

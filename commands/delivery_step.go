@@ -134,7 +134,7 @@ func (r Receipt) tell(done *delivery.Done) {
 
 // with opens the account and does one thing there.
 func (w *deliveryWork) with(ctx context.Context, use func(Connection) error) error {
-	err := w.integrations.With(ctx, w.request.Org, w.state.Integration, func(c Connection, _ Account) error { return use(c) })
+	err := w.Integrations.withState(ctx, w.request.Org, w.state.Integration, w.integration, func(c Connection, _ Account) error { return use(c) })
 	trouble, ok := errors.AsType[*VendorError](err)
 	w.answered = err == nil || ok && trouble.Kind != Down
 	return err
@@ -196,7 +196,7 @@ func (w *deliveryWork) succeeded(ctx context.Context, done delivery.Done) error 
 // failed notes why a step was not made, and answers when it is made again: at once, and a few times soon, then elsewhere if the
 // organization wants that, then ever more rarely; never, if only a person can mend it.
 func (w *deliveryWork) failed(ctx context.Context, step delivery.Step, err error) (Next, error) {
-	now := w.parts.Clock()
+	now := w.Clock()
 	if refusal := unusable(err); refusal != nil {
 		if err := w.note(ctx, delivery.Fail{Step: step, Code: refusal.Code, Message: refusal.Message, Unsure: w.unsettled, RetryAt: now}, nil); err != nil {
 			return Next{}, err
@@ -213,14 +213,14 @@ func (w *deliveryWork) failed(ctx context.Context, step delivery.Step, err error
 	doubt := *trouble
 	doubt.Unsure = doubt.Unsure || w.unsettled
 	trouble = &doubt
-	wait, tries := w.parts.Pauses.after(w.state.Tries)
+	wait, tries := w.Pauses.after(w.state.Tries)
 	switch trouble.Kind {
 	case Limited:
 		next, err := w.wait(ctx, step, delivery.CodeLimited, trouble, w.notBefore(trouble))
 		next.Limited = true
 		return next, err
 	case Down, Busy:
-		if step.Kind == delivery.Create && !trouble.Unsure && w.state.Tries > w.parts.Pauses.soon() && len(w.state.Fallback) > 0 {
+		if step.Kind == delivery.Create && !trouble.Unsure && w.state.Tries > w.Pauses.soon() && len(w.state.Fallback) > 0 {
 			if rerouted, err := w.reroute(ctx); rerouted || err != nil {
 				return Next{}, err
 			}
@@ -238,7 +238,7 @@ func (w *deliveryWork) failed(ctx context.Context, step delivery.Step, err error
 
 // notBefore answers when a vendor takes something again that takes too much.
 func (w *deliveryWork) notBefore(trouble *VendorError) time.Time {
-	if soon := w.parts.Clock().Add(time.Second); trouble.RetryAt.Before(soon) {
+	if soon := w.Clock().Add(time.Second); trouble.RetryAt.Before(soon) {
 		return soon
 	}
 	return trouble.RetryAt

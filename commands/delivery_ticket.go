@@ -20,11 +20,11 @@ type ticketThen struct {
 }
 
 func (w *deliveryWork) ticket(ctx context.Context) (ticketThen, error) {
-	stream, err := w.tickets.handler.load(ctx, w.request.Org, w.state.Ticket)
+	stream, err := w.Tickets.handler.load(ctx, w.request.Org, w.state.Ticket)
 	if err != nil {
 		return ticketThen{}, err
 	}
-	return ticketThen{stream, w.tickets.handler.Fold(stream)}, nil
+	return ticketThen{stream, w.Tickets.handler.Fold(stream)}, nil
 }
 
 // want is how the ticket shall stand there. Where nothing travels after the ticket was made, it stands there as it does,
@@ -91,7 +91,7 @@ func (t ticketThen) has(id uuid.UUID) bool {
 
 // draft is the ticket as it shall stand there.
 func (w *deliveryWork) draft(ctx context.Context, step delivery.Step, t ticketThen) (Draft, error) {
-	creator, err := w.parts.People.Contact(ctx, w.request.Org, t.state.CreatedBy)
+	creator, err := w.People.Contact(ctx, w.request.Org, t.state.CreatedBy)
 	if err != nil {
 		return Draft{}, fmt.Errorf("look up the creator: %w", err)
 	}
@@ -118,10 +118,10 @@ func (t ticketThen) number() int64 {
 
 // link answers the address of something here; empty when nobody can be sent to it.
 func (w *deliveryWork) link(path string) string {
-	if w.parts.Address == "" {
+	if w.Address == "" {
 		return ""
 	}
-	return w.parts.Address + path
+	return w.Address + path
 }
 
 // comment is a comment as it shall stand there.
@@ -131,7 +131,7 @@ func (w *deliveryWork) comment(ctx context.Context, id uuid.UUID, t ticketThen) 
 		if !ok || e.CommentID != id {
 			continue
 		}
-		author, err := w.parts.People.Contact(ctx, w.request.Org, e.Author)
+		author, err := w.People.Contact(ctx, w.request.Org, e.Author)
 		if err != nil {
 			return Note{}, fmt.Errorf("look up the author: %w", err)
 		}

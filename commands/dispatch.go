@@ -170,7 +170,7 @@ func (d *Dispatcher) serve(ctx context.Context, a AccountRef) {
 		case left <= 0:
 			return
 		case left > nap:
-			d.complain(ctx, "put an account off", d.queue.Rest(ctx, a, d.deliveries.parts.Clock().Add(left)))
+			d.complain(ctx, "put an account off", d.queue.Rest(ctx, a, d.deliveries.Clock().Add(left)))
 			return
 		default:
 			pause(ctx, left)
@@ -184,7 +184,7 @@ func (d *Dispatcher) breatherOf(a AccountRef) *breather {
 	defer d.mu.Unlock()
 	known := d.breathers[a.Integration]
 	if known == nil {
-		known = &breather{clock: d.deliveries.parts.Clock}
+		known = &breather{clock: d.deliveries.Clock}
 		d.breathers[a.Integration] = known
 	}
 	return known
@@ -220,7 +220,7 @@ func (d *Dispatcher) settle(ctx context.Context, l looked) {
 	switch {
 	case l.err != nil:
 		d.complain(ctx, "bring a delivery up to date", l.err)
-		err = d.queue.Later(ctx, l.job, d.deliveries.parts.Clock().Add(troubled))
+		err = d.queue.Later(ctx, l.job, d.deliveries.Clock().Add(troubled))
 	case l.next.Held:
 		err = d.queue.Later(ctx, l.job, time.Time{})
 	case !l.next.At.IsZero():

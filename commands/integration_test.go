@@ -161,8 +161,6 @@ func TestDisconnectingDestroysTheCredentials(t *testing.T) {
 	require.Empty(t, b.vault.held)
 	require.ErrorIs(t, second(b.desk.Check(t.Context(), b.request(), id)), integration.ErrNotFound)
 	require.ErrorIs(t, b.desk.With(t.Context(), b.org, id, nil), integration.ErrNotFound)
-	_, _, err := b.desk.Account(t.Context(), b.org, id)
-	require.ErrorIs(t, err, integration.ErrNotFound)
 }
 
 func TestACheckIsNotedWhenItFindsSomethingNew(t *testing.T) {
@@ -424,18 +422,12 @@ func TestANewRefreshTokenTakesTheOldAccessTokenWithIt(t *testing.T) {
 	require.Equal(t, integration.Error, found.Status)
 }
 
-func TestAnAccountIsOpenedWithoutAskingTheVendor(t *testing.T) {
+func TestAnAccountWithoutCredentialsSaysSo(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
 	id := b.byConsent()
-	account, platform, err := b.desk.Account(t.Context(), b.org, id)
-	require.NoError(t, err)
-	require.Equal(t, b.vendor, platform)
-	require.Equal(t, "client-secret", account.Credentials["client_secret"])
-	require.Zero(t, b.vendor.renewed)
 	delete(b.vault.held, id)
-	_, _, err = b.desk.Account(t.Context(), b.org, id)
-	require.ErrorIs(t, err, commands.ErrNoCredentials)
+	require.ErrorIs(t, b.desk.With(t.Context(), b.org, id, nil), commands.ErrNoCredentials)
 	found, err := b.desk.Check(t.Context(), b.request(), id)
 	require.NoError(t, err)
 	require.Equal(t, "no_credentials", found.Code)
@@ -603,12 +595,11 @@ func TestIntegrationsWithoutTheirLog(t *testing.T) {
 	b := newBoard(t)
 	desk, id := commands.NewIntegrations(away{}, b.desk.IntegrationParts), commands.NewID()
 	given := map[string]string{"email": "e@x", "api_token": "t"}
-	_, _, account := desk.Account(t.Context(), b.org, id)
 	_, _, authorized := desk.Authorize(t.Context(), b.request(), id, "https://x")
 	for _, err := range []error{
 		second(desk.Connect(t.Context(), b.request(), id, jira(integration.APIKey), given)), second(desk.Change(t.Context(), b.request(), id, integration.Change{}, nil)),
 		second(desk.ReplaceCredentials(t.Context(), b.request(), id, given)), second(desk.SetStatus(t.Context(), b.request(), id, true, "")),
-		second(desk.Disconnect(t.Context(), b.request(), id)), second(desk.Check(t.Context(), b.request(), id)), desk.With(t.Context(), b.org, id, nil), account, authorized,
+		second(desk.Disconnect(t.Context(), b.request(), id)), second(desk.Check(t.Context(), b.request(), id)), desk.With(t.Context(), b.org, id, nil), authorized,
 	} {
 		require.ErrorIs(t, err, errAway)
 	}

@@ -23,7 +23,16 @@ var (
 // longer: then use is called once more. Whether the integration is disabled or suspended is for the caller to look at.
 // Errors: integration.ErrNotFound, ErrExpired, ErrConsentMissing, ErrNoCredentials, and those of use, where a *VendorError quotes no credential.
 func (i Integrations) With(ctx context.Context, org domain.OrgID, id uuid.UUID, use func(Connection, Account) error) error {
-	v, err := i.visit(ctx, org, id)
+	state, err := i.Find(ctx, org, id)
+	if err != nil {
+		return err
+	}
+	return i.withState(ctx, org, id, state, use)
+}
+
+// withState is With for who has just found the integration.
+func (i Integrations) withState(ctx context.Context, org domain.OrgID, id uuid.UUID, state integration.State, use func(Connection, Account) error) error {
+	v, err := i.visitAs(ctx, org, id, state)
 	if err != nil {
 		return err
 	}
@@ -31,16 +40,6 @@ func (i Integrations) With(ctx context.Context, org domain.OrgID, id uuid.UUID, 
 		return ErrExpired.With(cmp.Or(v.state.Check.Why, ErrExpired.Message))
 	}
 	return v.use(ctx, use)
-}
-
-// Account opens an integration's account without asking the vendor anything: enough to judge a webhook. Errors:
-// integration.ErrNotFound, ErrNoCredentials.
-func (i Integrations) Account(ctx context.Context, org domain.OrgID, id uuid.UUID) (Account, Platform, error) {
-	v, err := i.visit(ctx, org, id)
-	if err != nil {
-		return Account{}, nil, err
-	}
-	return v.account(v.held), v.platform, nil
 }
 
 // visit is one use of an account.
@@ -58,6 +57,10 @@ func (i Integrations) visit(ctx context.Context, org domain.OrgID, id uuid.UUID)
 	if err != nil {
 		return nil, err
 	}
+	return i.visitAs(ctx, org, id, state)
+}
+
+func (i Integrations) visitAs(ctx context.Context, org domain.OrgID, id uuid.UUID, state integration.State) (*visit, error) {
 	platform, err := i.platform(state.Platform)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (s Syncs) Start(ctx context.Context, r Request, request, of uuid.UUID, dryR
 			return eventstore.Stream{}, syncing.Running(before.ID)
 		}
 	}
-	tickets, err := s.parts.Tickets.CountRouted(ctx, r.Org, of, s.deliveries.parts.Clock())
+	tickets, err := s.parts.Tickets.CountRouted(ctx, r.Org, of, s.deliveries.Clock())
 	if err != nil {
 		return eventstore.Stream{}, err
 	}
@@ -104,7 +104,7 @@ func (s Syncs) Start(ctx context.Context, r Request, request, of uuid.UUID, dryR
 
 // usable refuses an integration at which nothing could be done: everything there waits for a person.
 func (s Syncs) usable(ctx context.Context, org domain.OrgID, id uuid.UUID) error {
-	state, err := s.deliveries.integrations.Find(ctx, org, id)
+	state, err := s.deliveries.Integrations.Find(ctx, org, id)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (s Syncs) Run(ctx context.Context, job SyncJob) error {
 	if !state.Exists || state.Over {
 		return nil
 	}
-	w := &syncWork{Syncs: s, request: job.request(), stream: stream, started: state.Started, seen: state.Seen(), told: s.deliveries.parts.Clock()}
+	w := &syncWork{Syncs: s, request: job.request(), stream: stream, started: state.Started, seen: state.Seen(), told: s.deliveries.Clock()}
 	err = w.work(ctx)
 	switch refusal, _ := errors.AsType[*domain.Error](err); {
 	case err == nil:
@@ -225,7 +225,7 @@ func (w *syncWork) add(id uuid.UUID, c Comparison) {
 
 // tell tells what came of tickets, if it was told so long ago.
 func (w *syncWork) tell(ctx context.Context, after time.Duration) error {
-	now := w.deliveries.parts.Clock()
+	now := w.deliveries.Clock()
 	if len(w.facts) == 0 || now.Sub(w.told) < after {
 		return nil
 	}
@@ -244,7 +244,7 @@ func (w *syncWork) tell(ctx context.Context, after time.Duration) error {
 
 // complete ends the sync, and with it says on the integration when both sides were last equal.
 func (w *syncWork) complete(ctx context.Context) error {
-	i := w.deliveries.integrations
+	i := w.deliveries.Integrations
 	_, err := Together(ctx, w.handler.log, w.request, "syncing.Complete", func() ([]eventstore.Write, error) {
 		ended, err := w.handler.Decide(ctx, w.request.Org, w.stream.ID, syncing.Complete{})
 		if err != nil || len(ended.Events) == 0 || w.started.DryRun {

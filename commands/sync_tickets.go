@@ -92,8 +92,8 @@ func (w *syncWork) ask(ctx context.Context, id uuid.UUID, waiting map[uuid.UUID]
 		w.add(id, p.answer())
 		return w.tell(ctx, w.parts.Tell)
 	}
-	waiting[p.delivery] = underWay{prepared: p, ticket: id, until: w.deliveries.parts.Clock().Add(w.parts.Patience)}
-	return w.deliveries.parts.Queue.Wake(ctx, DeliveryJob{Org: w.request.Org, Integration: w.started.Integration, Delivery: p.delivery, Hear: true})
+	waiting[p.delivery] = underWay{prepared: p, ticket: id, until: w.deliveries.Clock().Add(w.parts.Patience)}
+	return w.deliveries.Queue.Wake(ctx, DeliveryJob{Org: w.request.Org, Integration: w.started.Integration, Delivery: p.delivery, Hear: true})
 }
 
 // gather notes what came of those that nobody looks at any more, or not within the time that is waited for them.
@@ -105,7 +105,7 @@ func (w *syncWork) gather(ctx context.Context, waiting map[uuid.UUID]underWay) e
 	if err != nil {
 		return err
 	}
-	now := w.deliveries.parts.Clock()
+	now := w.deliveries.Clock()
 	for id, of := range waiting {
 		at, queued := due[id]
 		late := queued && (at.IsZero() || at.After(of.until) || !now.Before(of.until))

@@ -111,8 +111,12 @@ func retryAt(h http.Header, now time.Time) time.Time {
 	if at, ok := retryAfter(h, now); ok {
 		return at
 	}
-	if s := limits(h, now); s.reset.After(now) {
-		return s.reset
+	reset, soon := limits(h, now).reset, now.Add(time.Second)
+	switch {
+	case reset.After(soon):
+		return reset
+	case now.Sub(reset) < untold: // it began while the answer travelled, or clocks differ
+		return soon
 	}
 	return now.Add(untold)
 }

@@ -60,6 +60,8 @@ func TestAVendorSaysWhenItMayBeAskedAgain(t *testing.T) {
 		"a date by its own":  {heads("Retry-After", "Sun, 01 Mar 2026 13:00:20 GMT", "Date", "Sun, 01 Mar 2026 13:00:00 GMT"), 20 * time.Second},
 		"the window":         {heads("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "10"), 10 * time.Second},
 		"a window that went": {heads("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1000000000"), time.Minute},
+		"one just over":      {heads("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1772366398"), time.Second},
+		"one almost over":    {heads("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "0.1"), time.Second},
 		"nothing":            {heads(), time.Minute},
 		"nonsense":           {heads("Retry-After", "later"), time.Minute},
 		"before":             {heads("Retry-After", "-5"), 0},

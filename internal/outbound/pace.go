@@ -46,6 +46,7 @@ type pace struct {
 	began    time.Time // when the window's first answer came; zero: none has
 	accepted int       // since then
 	last     time.Time // when an answer came
+	answers  int       // that came ever
 
 	period  time.Duration // of a window, learned from a refusal; 0: nothing was learned
 	learned time.Time
@@ -58,9 +59,10 @@ func newPace(now func() time.Time) *pace {
 
 // entry is what was known when a request was sent.
 type entry struct {
-	window int  // its number
-	told   bool // that there is a limit
-	left   int
+	window  int  // its number
+	told    bool // that there is a limit
+	left    int
+	answers int
 }
 
 // enter waits until a request may be sent. Errors: a *commands.VendorError of the kind Limited when that is too late; an
@@ -74,7 +76,7 @@ func (p *pace) enter(ctx context.Context) (entry, error) {
 		if turn.now {
 			p.underway++
 		}
-		e, changed := entry{p.number, p.told, p.left}, p.changed
+		e, changed := entry{p.number, p.told, p.left, p.answers}, p.changed
 		p.mu.Unlock()
 
 		if turn.now {
@@ -174,7 +176,9 @@ func (p *pace) wake() {
 func (p *pace) note(e entry, status int, h http.Header, now time.Time) {
 	refused := kindOf(status, h) == commands.Limited
 	late := e.window != p.number
+	beside := p.answers - e.answers // came while this one was under way
 	p.last = now
+	p.answers++
 	if !late && !refused {
 		p.accepted++
 		if p.began.IsZero() {
@@ -195,6 +199,7 @@ func (p *pace) note(e entry, status int, h http.Header, now time.Time) {
 		if e.told && !p.probing && !refused && said.remaining >= e.left { // more than it found: a new window has begun meanwhile
 			p.roll()
 			p.began, p.accepted = now, 1
+			said.remaining = max(0, said.remaining-beside) // who may have been counted behind it
 		}
 		p.estimate(said)
 	case p.period > 0 && !refused:

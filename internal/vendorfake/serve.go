@@ -3,6 +3,7 @@ package vendorfake
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,13 +22,31 @@ type Request struct {
 
 	base  *Base
 	route *route
+	body  *body
+}
+
+// body remembers that the caller went before its end: what is missing then is nobody's mistake.
+type body struct {
+	io.ReadCloser
+	cut bool
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.cut = b.cut || err != nil && !errors.Is(err, io.EOF)
+	return n, err
 }
 
 // JSON reads the body, which is valid by the description.
 func (r *Request) JSON(into any) error { return json.Unmarshal(r.Data, into) }
 
 // Wrong remembers that the request is not valid, by something that the description does not say.
-func (r *Request) Wrong(reason string) { r.base.wrong(r.Method+" "+r.URL.Path, reason) }
+func (r *Request) Wrong(reason string) {
+	if !r.body.cut {
+		r.base.wrong(r.Method+" "+r.URL.Path, reason)
+	}
+}
 
 // Answer writes an answer of JSON. nil: none.
 func Answer(w http.ResponseWriter, status int, body any) {
@@ -47,9 +66,14 @@ func (b *Base) serve(w http.ResponseWriter, req *http.Request) {
 	watched := &watched{ResponseWriter: w}
 	defer func() { b.noteStatus(number, watched.status) }()
 
-	r, reason := b.understand(req, number)
+	sent := &body{ReadCloser: req.Body}
+	req.Body = sent
+	r, reason := b.understand(req, sent, number)
 	if reason == "" {
 		reason = b.validate(req.Context(), r)
+	}
+	if sent.cut {
+		panic(http.ErrAbortHandler)
 	}
 	if reason != "" {
 		b.wrong(req.Method+" "+req.URL.RequestURI(), reason)
@@ -65,13 +89,13 @@ func (b *Base) serve(w http.ResponseWriter, req *http.Request) {
 }
 
 // understand answers the request with its operation, or why it makes no sense.
-func (b *Base) understand(req *http.Request, number int) (*Request, string) {
+func (b *Base) understand(req *http.Request, sent *body, number int) (*Request, string) {
 	found, params := b.find(req)
 	if found == nil {
 		return nil, "there is no such operation"
 	}
 	b.noteOperation(number, found.operation)
-	r := &Request{Request: req, Operation: found.operation, Params: params, base: b, route: found}
+	r := &Request{Request: req, Operation: found.operation, Params: params, base: b, route: found, body: sent}
 	if !r.raw() {
 		data, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, bodyMost))
 		if err != nil {

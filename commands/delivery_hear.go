@@ -27,6 +27,9 @@ func (w *deliveryWork) hear(ctx context.Context) (Next, error) {
 	if err != nil {
 		return w.deaf(ctx, err)
 	}
+	if there.Cut {
+		w.Integrations.Logger.WarnContext(ctx, "a ticket has more comments at a vendor than are read", "integration", w.state.Integration, "ticket", w.state.Ticket)
+	}
 	t, err := w.ticket(ctx)
 	if err != nil {
 		return Next{}, err

@@ -267,3 +267,8 @@ type VendorError struct {
 }
 
 func (e *VendorError) Error() string { return string(e.Kind) + ": " + e.Message }
+
+// TooMany answers that something may be among more than was looked through: a person must look.
+func TooMany(things string) *VendorError {
+	return &VendorError{Kind: Rejected, Message: "There are too many " + things + " to look through for this one.", Unsure: true}
+}

@@ -397,6 +397,8 @@ func TestATicketOfManyPartsIsCut(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got.Comments, 2)
 	require.True(t, got.Cut)
+	_, _, err = w.open().Find(t.Context(), commands.Mark{Kind: commands.CommentMark, Ref: ref, Key: uuid.New()})
+	require.True(t, fails(t, err, commands.Rejected).Unsure, "it may be one of those that are not shown")
 }
 
 func TestCheckTellsWhatIsWrong(t *testing.T) {

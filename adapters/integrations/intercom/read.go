@@ -56,7 +56,7 @@ func (c *connection) Fetch(ctx context.Context, ref commands.Ref) (commands.Remo
 	if err != nil {
 		return commands.Remote{}, err
 	}
-	remote := commands.Remote{Status: t.State.Category, Cut: t.Parts.Total > len(t.Parts.List)}
+	remote := commands.Remote{Status: t.State.Category, Cut: t.cut()}
 	ours := map[uuid.UUID]bool{}
 	for _, p := range t.Parts.List {
 		comment := commands.RemoteComment{ID: p.ID, Author: p.Author.Name, Text: p.words(), Internal: p.Kind == notePart, At: time.Unix(p.At, 0).UTC()}
@@ -93,6 +93,9 @@ const leeway = 2 * time.Minute
 // searchLag is how long a ticket may be there before the search knows it.
 const searchLag = 3 * time.Second
 
+// cut reports that the ticket has more parts than are shown.
+func (t ticket) cut() bool { return t.Parts.Total > len(t.Parts.List) }
+
 // tooSoon says that what was not found may be there all the same.
 func tooSoon(m commands.Mark) error {
 	if m.Last.IsZero() || time.Since(m.Last) >= searchLag {
@@ -118,6 +121,9 @@ func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receip
 		if kind, id, ok := p.mark(); ok && kind == wanted && id == m.Key {
 			return commands.Receipt{ID: p.ID}, true, nil
 		}
+	}
+	if t.cut() {
+		return commands.Receipt{}, false, commands.TooMany("comments")
 	}
 	return commands.Receipt{}, false, nil
 }

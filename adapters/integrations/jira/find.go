@@ -71,7 +71,7 @@ func (c *connection) findIssue(ctx context.Context, m commands.Mark) (commands.R
 		}
 		ask["nextPageToken"] = page.Next
 	}
-	return commands.Receipt{}, false, &commands.VendorError{Kind: commands.Rejected, Message: "There are too many new issues to look through for this one.", Unsure: true}
+	return commands.Receipt{}, false, commands.TooMany("new issues")
 }
 
 // tooSoon says that what was not found may be there all the same.
@@ -88,7 +88,7 @@ func quoted(text string) string {
 }
 
 func (c *connection) findComment(ctx context.Context, m commands.Mark) (commands.Receipt, bool, error) {
-	all, _, err := c.comments(ctx, m.Ref)
+	all, cut, err := c.comments(ctx, m.Ref)
 	if err != nil {
 		return commands.Receipt{}, false, err
 	}
@@ -96,6 +96,9 @@ func (c *connection) findComment(ctx context.Context, m commands.Mark) (commands
 		if comment.ours() == m.Key {
 			return c.said(m.Ref, comment.ID), true, nil
 		}
+	}
+	if cut {
+		return commands.Receipt{}, false, commands.TooMany("comments")
 	}
 	return commands.Receipt{}, false, nil
 }

@@ -345,6 +345,8 @@ func TestMoreCommentsThanAPageHasAreFetched(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, remote.Comments, 50, "no more than 50 pages are read")
 	require.True(t, remote.Cut)
+	_, _, err = w.open().Find(t.Context(), commands.Mark{Kind: commands.CommentMark, Ref: ref, Key: uuid.New()})
+	require.True(t, vendorError(t, err).Unsure, "it may be the last")
 }
 
 func TestAStatusIsNamedAsTheMappingDoes(t *testing.T) {

@@ -82,14 +82,9 @@ func (c *connection) findComment(ctx context.Context, m commands.Mark) (commands
 		}
 	}
 	if err == nil && !whole {
-		err = tooMany("comments")
+		err = commands.TooMany("comments")
 	}
 	return commands.Receipt{}, false, err
-}
-
-// tooMany says that what was not found may be there all the same.
-func tooMany(what string) error {
-	return &commands.VendorError{Kind: commands.Rejected, Message: "The case has too many " + what + " to look through for this one.", Unsure: true}
 }
 
 // link is a file of a case.
@@ -110,7 +105,7 @@ func (c *connection) findFile(ctx context.Context, m commands.Mark) (commands.Re
 		}
 	}
 	if err == nil && (!whole || len(all) == filesMost) {
-		err = tooMany("files")
+		err = commands.TooMany("files")
 	}
 	return commands.Receipt{}, false, err
 }

@@ -176,5 +176,8 @@ func (c connection) Find(ctx context.Context, m commands.Mark) (commands.Receipt
 		}
 		return r, true, nil
 	}
+	if thread.cut {
+		return commands.Receipt{}, false, commands.TooMany("comments")
+	}
 	return commands.Receipt{}, false, nil
 }

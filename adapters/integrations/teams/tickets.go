@@ -237,5 +237,5 @@ func (c connection) findTicket(ctx context.Context, ticket uuid.UUID, since time
 			return commands.Receipt{}, false, err
 		}
 	}
-	return commands.Receipt{}, false, nil
+	return commands.Receipt{}, false, commands.TooMany("messages")
 }

@@ -210,6 +210,9 @@ func (c connection) Find(ctx context.Context, m commands.Mark) (commands.Receipt
 			return attached(comment.Attachments[0]), true, nil
 		}
 	}
+	if all.cut {
+		return commands.Receipt{}, false, commands.TooMany("comments")
+	}
 	return commands.Receipt{}, false, nil
 }
 

@@ -135,10 +135,12 @@ func TestWhatIsReadHalfIsNotRead(t *testing.T) {
 		_, err = d.Fetch(t.Context(), ref)
 		require.Equal(t, commands.Down, wrong(t, err).Kind)
 	}
-	d.Next(comments, vendorfake.Fault{Times: 50, Status: http.StatusOK, Body: `{"comments":[{"id":1}],"next_page":"https://evil.example/steal?page=2"}`})
+	d.Next(comments, vendorfake.Fault{Times: 100, Status: http.StatusOK, Body: `{"comments":[{"id":1}],"next_page":"https://evil.example/steal?page=2"}`})
 	remote, err := d.Fetch(t.Context(), ref)
 	require.NoError(t, err)
 	require.True(t, remote.Cut)
+	_, _, err = d.Find(t.Context(), commands.Mark{Kind: commands.CommentMark, Ref: ref, Key: commands.NewID()})
+	require.True(t, wrong(t, err).Unsure, "it may be among those that were not read")
 	require.Len(t, remote.Comments, 50)
 	d.Next("GET /api/v2/tickets", vendorfake.Fault{Status: http.StatusBadGateway})
 	_, _, err = d.Find(t.Context(), commands.Mark{Kind: commands.TicketMark, Key: draft.Ticket})

@@ -21,7 +21,7 @@ const (
 	hooksPerSecond = 200
 	hooksFor       = 10 * time.Second
 	hookTickets    = 20   // that live with the vendor
-	hookNeighbours = 2000 // other organizations' integrations of the platform, each with a secret of its own
+	hookNeighbours = 2000 // other integrations of the platform, each with a secret of its own
 	hookClients    = 32   // connections of the vendor
 )
 

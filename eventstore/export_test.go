@@ -6,6 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// OfStream is how the events of a stream are looked up.
+var OfStream = ofStream
+
 // CachedKeys is how many keys a Keyring remembers.
 const CachedKeys = cachedKeys
 

@@ -47,7 +47,7 @@ func (s *SignedLog) Prove(ctx context.Context, org, stream uuid.UUID) (Inclusion
 func (s *SignedLog) lastPosition(ctx context.Context, org, stream uuid.UUID) (position int64, err error) {
 	ctx, done := unhurried(ctx)
 	defer done()
-	err = s.Pool.QueryRow(ctx, `SELECT position FROM events WHERE stream_id = $1 AND org_id = $2 ORDER BY version DESC LIMIT 1`,
+	err = s.Pool.QueryRow(ctx, `SELECT position FROM events`+ofStream+` ORDER BY version DESC LIMIT 1`,
 		[16]byte(stream), [16]byte(org)).Scan(&position)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, ErrNoEvents

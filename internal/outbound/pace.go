@@ -16,6 +16,8 @@ const (
 	longestRun = time.Minute
 	// idle is how long nobody must have asked for a run to begin anew.
 	idle = 10 * time.Second
+	// scouting is how long the first request of a window may take before others follow it.
+	scouting = 250 * time.Millisecond
 	// keep is how long it is kept what was learned from a refusal alone. The vendor may have become more generous.
 	keep = time.Hour
 )
@@ -27,7 +29,8 @@ const (
 // too many, and exact as soon as they are answered.
 //
 // Some vendors do not say when a window ends, or to the minute only. There a new one has begun when more is left than before;
-// and the first refusal tells how long they are, by its Retry-After and how long the run was that led to it.
+// and the first refusal tells how long they are, by its Retry-After and how long the run was that led to it. From then on the first
+// request of a window goes alone: its answer is soon back, and tells nearly to the moment when the window began.
 type pace struct {
 	now func() time.Time
 
@@ -45,6 +48,7 @@ type pace struct {
 	reset    time.Time // when the window ends; zero: not known
 	began    time.Time // when the window's first answer came; zero: none has
 	accepted int       // since then
+	scout    time.Time // when its first request was sent; zero: none has been
 	last     time.Time // when an answer came
 	answers  int       // that came ever
 
@@ -75,6 +79,9 @@ func (p *pace) enter(ctx context.Context) (entry, error) {
 		turn := p.turn(now)
 		if turn.now {
 			p.underway++
+			if p.scout.IsZero() {
+				p.scout = now
+			}
 		}
 		e, changed := entry{p.number, p.told, p.left, p.answers}, p.changed
 		p.mu.Unlock()
@@ -131,7 +138,10 @@ func (p *pace) turn(now time.Time) turn {
 	case !p.told && p.underway == 0 && now.Sub(p.last) > idle:
 		p.roll()
 	}
+	scouted := p.scout.Add(scouting)
 	switch {
+	case p.period > 0 && p.began.IsZero() && !p.scout.IsZero() && scouted.After(now):
+		return turn{at: scouted}
 	case !p.told || p.left > p.underway:
 		return turn{now: true}
 	case p.left > 0: // those under way may be counted already
@@ -146,7 +156,7 @@ func (p *pace) turn(now time.Time) turn {
 // roll begins a new window.
 func (p *pace) roll() {
 	p.number++
-	p.left, p.reset, p.began, p.accepted = p.limit, time.Time{}, time.Time{}, 0
+	p.left, p.reset, p.began, p.accepted, p.scout = p.limit, time.Time{}, time.Time{}, 0, time.Time{}
 }
 
 // leave takes note of the answer to a request.

@@ -99,7 +99,7 @@ func (q DeliveryQueue) Keep(ctx context.Context, holder uuid.UUID, life time.Dur
 
 // GiveBack implements commands.DeliveryQueue.
 func (q DeliveryQueue) GiveBack(ctx context.Context, holder uuid.UUID, a commands.AccountRef) error {
-	_, err := q.Pool.Exec(ctx, `DELETE FROM integration_turns WHERE org_id = $1 AND integration_id = $2 AND holder = $3`,
+	err := q.lazily(ctx, `DELETE FROM integration_turns WHERE org_id = $1 AND integration_id = $2 AND holder = $3`,
 		[16]byte(a.Org.UUID), [16]byte(a.Integration), [16]byte(holder))
 	return named("give an account back", err)
 }
@@ -125,7 +125,7 @@ func (q DeliveryQueue) Due(ctx context.Context, a commands.AccountRef, most int,
 
 // Settle implements commands.DeliveryQueue.
 func (q DeliveryQueue) Settle(ctx context.Context, job commands.DeliveryJob) error {
-	_, err := q.Pool.Exec(ctx, `DELETE FROM delivery_queue WHERE org_id = $1 AND delivery_id = $2 AND wakes = $3`,
+	err := q.lazily(ctx, `DELETE FROM delivery_queue WHERE org_id = $1 AND delivery_id = $2 AND wakes = $3`,
 		[16]byte(job.Org.UUID), [16]byte(job.Delivery), job.Wakes)
 	return named("settle a delivery", err)
 }
@@ -136,7 +136,7 @@ func (q DeliveryQueue) Later(ctx context.Context, job commands.DeliveryJob, at t
 	if at.IsZero() {
 		when = "infinity"
 	}
-	_, err := q.Pool.Exec(ctx, `UPDATE delivery_queue SET due_at = $4::timestamptz WHERE org_id = $1 AND delivery_id = $2 AND wakes = $3`,
+	err := q.lazily(ctx, `UPDATE delivery_queue SET due_at = $4::timestamptz WHERE org_id = $1 AND delivery_id = $2 AND wakes = $3`,
 		[16]byte(job.Org.UUID), [16]byte(job.Delivery), job.Wakes, when)
 	return named("put a delivery off", err)
 }
@@ -176,4 +176,13 @@ func named(what string, err error) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// lazily has a statement done that may be lost when PostgreSQL dies, for all that follows is a look too many, or one that comes a lease
+// later. It does not wait for the disk, and so does not keep a row from who takes a webhook.
+func (q DeliveryQueue) lazily(ctx context.Context, sql string, args ...any) error {
+	b := &pgx.Batch{}
+	b.Queue(`SELECT set_config('synchronous_commit', 'off', true)`)
+	b.Queue(sql, args...)
+	return q.Pool.SendBatch(ctx, b).Close()
 }

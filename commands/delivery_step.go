@@ -70,11 +70,14 @@ func (w *deliveryWork) settle(ctx context.Context, step delivery.Step, done *del
 		if mark.Twins, err = w.twins(ctx, known); err != nil {
 			return false, err
 		}
-		if found, err := w.find(ctx, mark, done); found || err != nil {
-			return found, err
+		found, missed := w.find(ctx, mark, done)
+		if trouble, ok := errors.AsType[*VendorError](missed); found || missed != nil && !(ok && trouble.Kind == Rejected) {
+			return found, missed
 		}
 		mark.Kind = CommentMark
-		done.Linked, err = w.find(ctx, mark, done)
+		if done.Linked, err = w.find(ctx, mark, done); err == nil && !done.Linked {
+			err = missed
+		}
 		return done.Linked, err
 	case delivery.Update, delivery.Move:
 	}
@@ -132,9 +135,9 @@ func (r Receipt) tell(done *delivery.Done) {
 	done.External, done.Place, done.URL, done.Note = r.ID, r.Place, r.URL, r.Note
 }
 
-// with opens the account and does one thing there.
+// with opens the account, as it is by now, and does one thing there.
 func (w *deliveryWork) with(ctx context.Context, use func(Connection) error) error {
-	err := w.Integrations.withState(ctx, w.request.Org, w.state.Integration, w.integration, func(c Connection, _ Account) error { return use(c) })
+	err := w.Integrations.With(ctx, w.request.Org, w.state.Integration, func(c Connection, _ Account) error { return use(c) })
 	trouble, ok := errors.AsType[*VendorError](err)
 	w.answered = err == nil || ok && trouble.Kind != Down
 	return err

@@ -231,22 +231,47 @@ func (d *Dispatcher) settle(ctx context.Context, l looked) {
 	d.complain(ctx, "put a delivery away", err)
 }
 
-// check checks integrations that are due, one after the other: a vendor that is silent holds up the others for half a minute.
+const (
+	// checksAtOnce is how many integrations are checked at the same time, so that vendors that are silent do not hold up the others.
+	checksAtOnce = 16
+	// mostCheck is how long a check may take.
+	mostCheck = 2 * time.Minute
+)
+
+// check checks integrations that are due.
 func (d *Dispatcher) check(ctx context.Context) {
 	ticker := time.NewTicker(d.options.Look)
 	defer ticker.Stop()
+	var work sync.WaitGroup
+	defer work.Wait()
+	free := make(chan struct{}, checksAtOnce)
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case free <- struct{}{}:
+		}
 		a, due, err := d.queue.ClaimCheck(ctx, d.options.CheckEvery)
 		d.complain(ctx, "look for due checks", err)
 		if due {
-			_, err = d.integrations.Check(ctx, Request{Org: a.Org, By: domain.System}, a.Integration)
-			d.complain(ctx, "check an integration", err)
+			work.Go(func() {
+				defer func() { <-free }()
+				d.checkOne(ctx, a)
+			})
 			continue
 		}
+		<-free
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+func (d *Dispatcher) checkOne(ctx context.Context, a AccountRef) {
+	bounded, cancel := context.WithTimeout(ctx, mostCheck)
+	defer cancel()
+	_, err := d.integrations.Check(bounded, Request{Org: a.Org, By: domain.System}, a.Integration)
+	d.complain(ctx, "check an integration", err)
 }

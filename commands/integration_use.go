@@ -23,16 +23,7 @@ var (
 // longer: then use is called once more. Whether the integration is disabled or suspended is for the caller to look at.
 // Errors: integration.ErrNotFound, ErrExpired, ErrConsentMissing, ErrNoCredentials, and those of use, where a *VendorError quotes no credential.
 func (i Integrations) With(ctx context.Context, org domain.OrgID, id uuid.UUID, use func(Connection, Account) error) error {
-	state, err := i.Find(ctx, org, id)
-	if err != nil {
-		return err
-	}
-	return i.withState(ctx, org, id, state, use)
-}
-
-// withState is With for who has just found the integration.
-func (i Integrations) withState(ctx context.Context, org domain.OrgID, id uuid.UUID, state integration.State, use func(Connection, Account) error) error {
-	v, err := i.visitAs(ctx, org, id, state)
+	v, err := i.visit(ctx, org, id)
 	if err != nil {
 		return err
 	}
@@ -57,10 +48,6 @@ func (i Integrations) visit(ctx context.Context, org domain.OrgID, id uuid.UUID)
 	if err != nil {
 		return nil, err
 	}
-	return i.visitAs(ctx, org, id, state)
-}
-
-func (i Integrations) visitAs(ctx context.Context, org domain.OrgID, id uuid.UUID, state integration.State) (*visit, error) {
 	platform, err := i.platform(state.Platform)
 	if err != nil {
 		return nil, err

@@ -121,9 +121,9 @@ func TestWhatCannotBeBroughtUpToDateSaysWhy(t *testing.T) {
 	audits(t, func(a audit) {
 		t := a.T
 		to := a.connected(both)
+		a.vendor.always(&commands.VendorError{Kind: commands.Rejected, Message: "The title says \"VPN\"."})
 		id, _ := a.opened(to)
 		dropped, theirs := a.opened(to)
-		a.vendor.always(&commands.VendorError{Kind: commands.Rejected, Message: "The title says \"VPN\"."})
 		pass(time.Minute)
 		_, err := a.deliveries.Drop(t.Context(), a.by(a.ann), theirs)
 		require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"ticketd/eventstore"
@@ -25,11 +26,19 @@ func TestAStreamIsLookedUpByItselfBeforeAnythingWasCounted(t *testing.T) {
 	conn, err := s.pool.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()
-	for _, sql := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE look (uuid, uuid) AS SELECT data FROM events" + eventstore.OfStream + " ORDER BY version"} {
-		_, err := conn.Exec(t.Context(), sql)
+	_, err = conn.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan")
+	require.NoError(t, err)
+	for name, order := range map[string]string{"whole": " ORDER BY version", "last": " ORDER BY version DESC LIMIT 1"} {
+		_, err := conn.Exec(t.Context(), "PREPARE "+name+" (uuid, uuid) AS SELECT data FROM events"+eventstore.OfStream+order)
 		require.NoError(t, err)
+		requirePlan(t, conn, name)
 	}
-	rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE look ('"+newID().String()+"', '"+org.String()+"')")
+}
+
+// requirePlan fails unless a prepared statement goes by the index of streams, and by no other.
+func requirePlan(t *testing.T, conn *pgxpool.Conn, name string) {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE "+name+" ('"+newID().String()+"', '"+org.String()+"')")
 	require.NoError(t, err)
 	var plan strings.Builder
 	for rows.Next() {

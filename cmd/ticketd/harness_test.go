@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen. It is never how long a test takes.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 const password = "correct horse battery staple"
 

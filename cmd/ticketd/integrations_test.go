@@ -265,6 +265,14 @@ func TestPlatformsSayWhatTheyNeed(t *testing.T) {
 // consent begins one and answers what the vendor is asked with.
 func (c *client) consent(id string) url.Values {
 	c.t.Helper()
+	address := c.authorize(id)
+	require.Equal(c.t, "vendor.test", address.Host)
+	return address.Query()
+}
+
+// authorize answers the vendor's page where a person consents.
+func (c *client) authorize(id string) *url.URL {
+	c.t.Helper()
 	begun := c.do(200, "POST", allIntegrations+"/"+id+"/authorize", nil)
 	require.Equal(c.t, "no-store", begun.header.Get("Cache-Control"))
 	ends, err := time.Parse(time.RFC3339, begun.text("expires_at"))
@@ -272,8 +280,7 @@ func (c *client) consent(id string) url.Values {
 	require.WithinDuration(c.t, time.Now().Add(10*time.Minute), ends, time.Minute)
 	address, err := url.Parse(begun.text("authorize_url"))
 	require.NoError(c.t, err)
-	require.Equal(c.t, "vendor.test", address.Host)
-	return address.Query()
+	return address
 }
 
 // back is the person's browser, coming from the vendor.

@@ -54,6 +54,25 @@ func TestAToolSendsATicketToItsVendor(t *testing.T) {
 	require.Equal(t, []any{"skipped", "No Jira integration can be used (inactive), so nothing was sent there."}, []any{off["status"], off["reason"]})
 }
 
+// Each tool that is named after a vendor sends what is here already.
+func TestEachVendorsToolSendsThere(t *testing.T) {
+	t.Parallel()
+	i := boot(t, hasty)
+	ada := i.founder("ada")
+	u := ada.tools(i)
+	for tool, platform := range map[string]integration.Platform{
+		"create_jira_ticket": integration.Jira, "create_salesforce_case": integration.Salesforce, "create_github_issue": integration.GitHub,
+	} {
+		w := ada.connects(begins(t, platform)).usable()
+		id := ada.ticket().id()
+		sent := u.ask(tool, object{"ticket_id": id})
+		require.Equal(t, []any{"created", string(platform), w.id}, []any{sent["status"], sent["integration"], sent["integration_id"]}, tool)
+		require.Equal(t, str(sent["external_id"]), w.arrived(id)["external_ticket_id"])
+		w.settled()
+		require.Len(t, w.Tickets(), 1)
+	}
+}
+
 // A vendor that does not answer is no reason to wait: the ticket is on its way, and is there once the vendor is back.
 func TestATicketForAVendorThatIsDownIsSentLater(t *testing.T) {
 	t.Parallel()

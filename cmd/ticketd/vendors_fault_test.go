@@ -2,6 +2,7 @@ package main
 
 import (
 	nethttp "net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,6 +231,32 @@ func (c *client) connectsByConsent(platform integration.Platform) *towards {
 	return c.connects(v)
 }
 
+// A person consents, and what the vendor gives for the code that they bring back is good for tickets.
+func TestAPersonConsentsWithEachVendor(t *testing.T) {
+	t.Parallel()
+	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, _ trouble) {
+		t := ada.t
+		v := begins(t, platform)
+		body := v.Connect()
+		if jira, ok := v.(*vendorfake.Jira); ok {
+			body = jira.OAuth().Connect()
+			body["settings"] = object{"project_key": "SUP", "cloud_id": jira.Account().Credentials["cloud_id"]}
+		}
+		if body["auth_type"] != string(integration.OAuth2) {
+			return // its tokens are made by a person, and do not end
+		}
+		delete(body["credentials"].(map[string]any), "refresh_token")
+		id := ada.post(allIntegrations, body).id()
+		sent := ada.authorize(id).Query()
+		require.Contains(t, ada.back(422, url.Values{"state": {"another"}, "code": {"code"}}), "Begin again")
+		code := v.Base().Consent(sent.Get("code_challenge"))
+		require.Contains(t, ada.back(200, url.Values{"state": sent["state"], "code": {code}}), "is connected.")
+		w := (&towards{Vendor: v, t: t, ada: ada, id: id, path: allIntegrations + "/" + id}).usable()
+		w.arrived(ada.ticket(object{"integration_id": id}).id())
+		require.Empty(t, v.Base().Invalid())
+	})
+}
+
 // Everything is on its way at the same time when the tokens end. Intercom's never end.
 func TestTokensThatEndAreRenewedAndNoneIsSpentTwice(t *testing.T) {
 	t.Parallel()
@@ -408,6 +435,24 @@ func TestAVendorThatFallsSilentHasEverythingOnce(t *testing.T) {
 		require.Len(t, w.there(external).Files, 1, platform)
 		require.Len(t, w.asked(troubles[platform].create), 2, platform)
 	}
+}
+
+// A webhook is taken whether its vendor can be asked or not, and what it was about is heard later.
+func TestAWebhookIsTakenWhileItsVendorIsSilent(t *testing.T) {
+	t.Parallel()
+	eachVendor(t, boot(t, hasty, func(c *config) { c.vendorSilence = 2 * time.Second }), func(ada *client, platform integration.Platform, _ trouble) {
+		t := ada.t
+		w := ada.connects(begins(t, platform)).usable()
+		ticket := ada.ticket(object{"integration_id": w.id}).id()
+		external := str(w.arrived(ticket)["external_ticket_id"])
+		w.settled()
+		w.Say(external, "Zoe", "We are on it.")
+		w.Base().Next("", vendorfake.Fault{Silence: true})
+		require.Less(t, w.hooked(external), 300)
+		require.Empty(t, ada.get("/api/v1/tickets/"+ticket+"/comments").list(), "the answer did not wait for the vendor")
+		w.until(func() bool { return len(ada.get("/api/v1/tickets/"+ticket+"/comments").list()) == 1 })
+		require.Zero(t, w.Base().Planned())
+	})
 }
 
 // A file that the vendor does not take is linked, and that is said there and here.

@@ -10,6 +10,8 @@ import (
 const (
 	// untold is how long to wait where a vendor does not say.
 	untold = time.Minute
+	// overdue is how long to wait where a vendor names a moment that has just passed.
+	overdue = 5 * time.Second
 	// longestLimit is the longest that a header is believed.
 	longestLimit = 24 * time.Hour
 	// farEpoch is what a number is at least that counts from 1970: no wait is that long.
@@ -111,12 +113,12 @@ func retryAt(h http.Header, now time.Time) time.Time {
 	if at, ok := retryAfter(h, now); ok {
 		return at
 	}
-	reset, soon := limits(h, now).reset, now.Add(time.Second)
-	switch {
-	case reset.After(soon):
-		return reset
-	case now.Sub(reset) < untold: // it began while the answer travelled, or clocks differ
-		return soon
+	switch s := limits(h, now); {
+	case s.remaining != 0: // the refusal is for something that the headers do not count
+	case s.reset.After(now):
+		return later(s.reset, max(0, 1-s.reset.Sub(now).Seconds())) // at least a second
+	case now.Sub(s.reset) < untold: // the next window began while the answer travelled, or the clocks differ
+		return now.Add(overdue)
 	}
 	return now.Add(untold)
 }

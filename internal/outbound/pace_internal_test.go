@@ -371,7 +371,9 @@ func TestARefusalTeachesAndWhatItTaughtIsForgottenAfterAnHour(t *testing.T) {
 
 	now = now.Add(5 * time.Second)
 	late = p.mustEnter(t)
-	p.leave(p.mustEnter(t), 200, heads())
+	require.Equal(t, turn{at: now.Add(scouting)}, p.turn(now), "the first of a window goes alone")
+	now = now.Add(scouting)
+	p.leave(p.mustEnter(t), 200, heads()) // but is not waited for for long
 	require.Equal(t, 1, p.left)
 	now = now.Add(5 * time.Second)
 	p.leave(p.mustEnter(t), 200, heads())

@@ -37,6 +37,16 @@ func (b *Base) Heal() {
 	b.faults = nil
 }
 
+// Planned is how often something that was planned has yet to go wrong.
+func (b *Base) Planned() (times int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.faults {
+		times += p.left
+	}
+	return times
+}
+
 // take answers what goes wrong with a request. The zero value: nothing.
 func (b *Base) take(r *Request) Fault {
 	b.mu.Lock()

@@ -71,7 +71,7 @@ func (w *deliveryWork) settle(ctx context.Context, step delivery.Step, done *del
 			return false, err
 		}
 		found, missed := w.find(ctx, mark, done)
-		if trouble, ok := errors.AsType[*VendorError](missed); found || missed != nil && !(ok && trouble.Kind == Rejected) {
+		if trouble, _ := errors.AsType[*VendorError](missed); found || missed != nil && (trouble == nil || trouble.Kind != Rejected) {
 			return found, missed
 		}
 		mark.Kind = CommentMark

@@ -65,7 +65,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, codec *Codec, keys *Keyring, 
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // the caller's end must not cut a commit in half
 	s := &Postgres{pool: pool, codec: codec, keys: keys, inline: o.Inline, observe: o.Observe, clock: clock{now: o.Now}, wake: newWake(), stop: stop}
 	s.recent = &recent{keys: keys}
-	s.notifier = startNotifier(ctx, pool, s.heard, o.Log)
+	s.startNotifier(ctx, o.Log)
 	s.lane = startLane(ctx, s.writeBatch)
 	return s
 }

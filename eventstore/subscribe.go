@@ -18,8 +18,6 @@ import (
 const (
 	// feedBatch is how many events are read at a time: enough for folding to pay, little enough to hold in memory.
 	feedBatch = 2000
-	// pollInterval is the safety net under the wake-ups.
-	pollInterval = 250 * time.Millisecond
 	// standbyInterval is how often an instance looks whether the one that does the work still does it.
 	standbyInterval = time.Second
 )
@@ -90,7 +88,11 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 		}
 		f.troubled.Delete(name)
 		if all {
-			await(ctx, woken, pollInterval)
+			var idle <-chan time.Time
+			if at > saved {
+				idle = time.After(standbyInterval / 4)
+			}
+			await(ctx, woken, idle)
 		}
 	}
 	return nil
@@ -232,13 +234,11 @@ func next(ctx context.Context, r Reader, after int64) (events []Recorded, all bo
 	return before, false, failure
 }
 
-func await(ctx context.Context, woken <-chan struct{}, most time.Duration) {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+func await(ctx context.Context, woken <-chan struct{}, idle <-chan time.Time) {
 	select {
 	case <-ctx.Done():
 	case <-woken:
-	case <-timer.C:
+	case <-idle:
 	}
 }
 
@@ -266,7 +266,7 @@ func Tail(ctx context.Context, r Reader, after int64, log *slog.Logger, h func(c
 			after = events[len(events)-1].Position
 		}
 		if all {
-			await(ctx, woken, pollInterval)
+			await(ctx, woken, nil)
 		}
 	}
 	return nil

@@ -37,7 +37,8 @@ func (w *wake) broadcast() {
 //
 // NOTIFY inside a commit serializes all commits behind one lock and cost nine tenths of the throughput. Here it runs
 // after the commit, in a transaction of its own that waits for no disk, and one stands for as many commits as came in
-// meanwhile. A wake-up that is lost costs a reader its poll interval, never an event.
+// meanwhile. Under it lies one look at the head of the log every pollInterval, for all readers of an instance together: a
+// wake-up that is lost costs them that long, never an event, and an instance that has nothing to do asks for little.
 type notifier struct {
 	pending chan struct{}
 	work    sync.WaitGroup
@@ -48,21 +49,38 @@ const (
 	retryAfter = time.Second
 	// notifyEvery is how long one notification stands for all commits after it: each costs a transaction.
 	notifyEvery = 5 * time.Millisecond
+	// pollInterval is how often the head of the log is looked at, in case nobody was told that it moved.
+	pollInterval = 250 * time.Millisecond
 )
 
-func startNotifier(ctx context.Context, pool *pgxpool.Pool, heard func(), log *slog.Logger) *notifier {
+func (s *Postgres) startNotifier(ctx context.Context, log *slog.Logger) {
 	n := &notifier{pending: make(chan struct{}, 1)}
 	self := uuid.NewString()
-	n.work.Go(func() { n.tell(ctx, pool, self, log) })
+	n.work.Go(func() { n.tell(ctx, s.pool, self, log) })
 	n.work.Go(func() {
 		for ctx.Err() == nil {
-			if err := listen(ctx, pool, self, heard); err != nil && ctx.Err() == nil {
+			if err := listen(ctx, s.pool, self, s.heard); err != nil && ctx.Err() == nil {
 				log.WarnContext(ctx, "listening for other instances was interrupted", "cause", err)
 			}
 			pause(ctx, retryAfter)
 		}
 	})
-	return n
+	n.work.Go(func() { s.watch(ctx) })
+	s.notifier = n
+}
+
+// watch wakes the readers when the head of the log has moved, and when it cannot be seen: they find out for themselves.
+func (s *Postgres) watch(ctx context.Context) {
+	var last int64
+	for pause(ctx, pollInterval); ctx.Err() == nil; pause(ctx, pollInterval) {
+		patient, done := unhurried(ctx)
+		head, err := s.Head(patient)
+		done()
+		if err != nil || head != last {
+			s.wake.broadcast()
+		}
+		last = head
+	}
 }
 
 func (n *notifier) poke() {

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ticketd/adapters/auth"
+	"ticketd/adapters/jobs"
 	"ticketd/adapters/postgres/postgrestest"
 )
 
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	postgrestest.Main(m)
+	postgrestest.Main(m, jobs.Migrate)
 }
 
 // testChild is how the program of a test runs itself as a child. The race detector would have each rest for a second before
@@ -80,6 +81,23 @@ func boot(t *testing.T, change ...func(*config)) *instance {
 		f(&c)
 	}
 	return launch(t, c)
+}
+
+// onDemand is a program that the first who asks starts, for parallel subtests: they wait until all else is done, and it would
+// idle beside that for as long.
+func onDemand(t *testing.T, change ...func(*config)) func() *instance {
+	t.Helper()
+	return sync.OnceValue(func() *instance { return boot(t, change...) })
+}
+
+// noisyOnDemand is one that may complain.
+func noisyOnDemand(t *testing.T, change ...func(*config)) func() *instance {
+	t.Helper()
+	return sync.OnceValue(func() *instance {
+		i := boot(t, change...)
+		i.noisy = true
+		return i
+	})
 }
 
 func launch(t *testing.T, c config) *instance {

@@ -438,7 +438,6 @@ var integrationCells = map[domain.Permission]cell{
 func requireIntegrationCells(t *testing.T, founder, person *client, role domain.Role, permission domain.Permission) {
 	t.Helper()
 	t.Run(string(role)+"/"+string(permission), func(t *testing.T) {
-		t.Parallel()
 		id := founder.on(t).post(allIntegrations, jiraBody()).id()
 		status := integrationCells[permission](person.on(t), id)
 		if domain.ScopeOf(role, permission) == domain.None {

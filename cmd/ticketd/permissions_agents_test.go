@@ -71,7 +71,6 @@ var articleCells = map[domain.Permission]cell{
 func requireArticleCells(t *testing.T, founder, person *client, role domain.Role, permission domain.Permission) {
 	t.Helper()
 	t.Run(string(role)+"/"+string(permission), func(t *testing.T) {
-		t.Parallel()
 		article := founder.on(t).post("/api/v1/knowledge/articles", object{"title": "Printer", "body": "Turn it on."}).id()
 		status := articleCells[permission](person.on(t), article)
 		if domain.ScopeOf(role, permission) == domain.None {
@@ -87,7 +86,6 @@ func requireRunCells(t *testing.T, founder, person *client, role domain.Role) {
 	t.Helper()
 	for _, whose := range []string{"requester", "neither"} {
 		t.Run(string(role)+"/"+string(domain.ReadRuns)+"/"+whose, func(t *testing.T) {
-			t.Parallel()
 			if whose == "requester" && domain.ScopeOf(role, domain.UseAgents) == domain.None {
 				t.Skip("no agent works for this role")
 			}
@@ -128,7 +126,6 @@ func requireThreadCells(t *testing.T, founder, person *client, role domain.Role,
 	t.Helper()
 	for _, whose := range []string{"creator", "neither"} {
 		t.Run(string(role)+"/"+string(permission)+"/"+whose, func(t *testing.T) {
-			t.Parallel()
 			starter := founder.on(t)
 			if whose == "creator" {
 				starter = person.on(t)

@@ -187,7 +187,6 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 			require.NotNil(t, probe, "%s has no probe", permission)
 			if !slices.Contains(aboutTickets, permission) {
 				t.Run(string(role)+"/"+string(permission), func(t *testing.T) {
-					t.Parallel()
 					status := probe(person.on(t), "")
 					if domain.ScopeOf(role, permission) == domain.None {
 						require.Equal(t, 403, status)
@@ -199,7 +198,6 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 			}
 			for _, owner := range []string{"creator", "assignee", "neither"} {
 				t.Run(string(role)+"/"+string(permission)+"/"+owner, func(t *testing.T) {
-					t.Parallel()
 					ticket, ok := theTicketOf(founder.on(t), person.on(t), owner)
 					if !ok {
 						t.Skip("this role makes no tickets")
@@ -222,7 +220,6 @@ func requireFileCells(t *testing.T, founder, person *client, role domain.Role, p
 	t.Helper()
 	for _, whose := range []string{"uploader", "attached", "neither"} {
 		t.Run(string(role)+"/"+string(permission)+"/"+whose, func(t *testing.T) {
-			t.Parallel()
 			if domain.ScopeOf(role, domain.CreateFiles) == domain.None && whose != "neither" {
 				t.Skip("this role uploads and opens nothing")
 			}

@@ -43,11 +43,11 @@ func outcomes(report object) map[string][3]any {
 // Both sides have changed, and nobody was told: a dry run says what a sync would do and does nothing, the sync does it.
 func TestASyncBringsBothSidesTogether(t *testing.T) {
 	t.Parallel()
-	i := boot(t, hasty)
+	program := onDemand(t, hasty)
 	for _, platform := range []integration.Platform{integration.Zendesk, integration.GitHub} {
 		t.Run(string(platform), func(t *testing.T) {
 			t.Parallel()
-			ada := i.founder("ada").on(t)
+			ada := program().founder("ada").on(t)
 			w := ada.connects(begins(t, platform)).usable()
 			made, there := map[string]string{}, map[string]string{}
 			for _, name := range []string{"equal", "moved", "said", "parked", "disabled"} {

@@ -129,8 +129,8 @@ func signedInHeader(name string, genuine hook) forged {
 // Whoever cannot prove to be the vendor makes nobody work, and whatever the vendor sends twice is done once.
 func TestAWebhookThatProvesNothingDoesNothing(t *testing.T) {
 	t.Parallel()
-	i := boot(t, hasty)
-	eachVendor(t, i, func(ada *client, platform integration.Platform, _ trouble) {
+	program := noisyOnDemand(t, hasty)
+	eachVendor(t, program, func(ada *client, platform integration.Platform, _ trouble) {
 		t := ada.t
 		w := ada.connects(begins(t, platform)).usable()
 		made := ada.ticket(object{"integration_id": w.id})
@@ -166,7 +166,7 @@ func TestAWebhookThatProvesNothingDoesNothing(t *testing.T) {
 		w.settled()
 		require.Len(t, w.Base().Requests(), before, "nothing was asked for it again")
 		require.Len(t, ada.get(comments).list(), 1)
-		counted := string(i.nobody().get("/metrics").raw)
+		counted := string(program().nobody().get("/metrics").raw)
 		require.Contains(t, counted, `ticketd_webhooks_total{outcome="repeated",platform="`+string(platform)+`"} 2`)
 	})
 }

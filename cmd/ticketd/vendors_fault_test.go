@@ -175,13 +175,12 @@ var troubles = map[integration.Platform]trouble{
 func (r refusal) fault() vendorfake.Fault { return vendorfake.Fault{Status: r.status, Body: r.body} }
 
 // eachVendor runs a test for each of the vendors, on one program.
-func eachVendor(t *testing.T, i *instance, f func(ada *client, platform integration.Platform, wrong trouble)) {
+func eachVendor(t *testing.T, program func() *instance, f func(ada *client, platform integration.Platform, wrong trouble)) {
 	t.Helper()
-	i.noisy = true
 	for _, platform := range integration.Platforms {
 		t.Run(string(platform), func(t *testing.T) {
 			t.Parallel()
-			f(i.founder("ada").on(t), platform, troubles[platform])
+			f(program().founder("ada").on(t), platform, troubles[platform])
 		})
 	}
 }
@@ -234,7 +233,7 @@ func (c *client) connectsByConsent(platform integration.Platform) *towards {
 // A person consents, and what the vendor gives for the code that they bring back is good for tickets.
 func TestAPersonConsentsWithEachVendor(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, _ trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty), func(ada *client, platform integration.Platform, _ trouble) {
 		t := ada.t
 		v := begins(t, platform)
 		body := v.Connect()
@@ -260,7 +259,7 @@ func TestAPersonConsentsWithEachVendor(t *testing.T) {
 // Everything is on its way at the same time when the tokens end. Intercom's never end.
 func TestTokensThatEndAreRenewedAndNoneIsSpentTwice(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, _ trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty), func(ada *client, platform integration.Platform, _ trouble) {
 		t := ada.t
 		if platform == integration.Intercom {
 			return
@@ -300,7 +299,7 @@ func TestTokensThatEndAreRenewedAndNoneIsSpentTwice(t *testing.T) {
 // Nothing can be renewed: everything waits for a person, who is told, and goes on with what they give.
 func TestWhatWasRevokedWaitsForNewCredentials(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
 		t := ada.t
 		w := ada.connects(begins(t, platform)).usable()
 		first := ada.ticket(object{"integration_id": w.id}).id()
@@ -343,7 +342,7 @@ func TestWhatWasRevokedWaitsForNewCredentials(t *testing.T) {
 // What a vendor refuses waits for a person, who reads the vendor's own words.
 func TestARefusalIsReadInTheVendorsWordsAndTriedAgainOrDropped(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
 		t := ada.t
 		w := ada.connects(begins(t, platform)).usable()
 		fails := func(r refusal, code string) (ticket, delivery string) {
@@ -375,7 +374,7 @@ func TestARefusalIsReadInTheVendorsWordsAndTriedAgainOrDropped(t *testing.T) {
 // Whoever asks too often, or at the wrong moment, comes later.
 func TestWhatAVendorPutsOffArrivesOnceAndLater(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty), func(ada *client, platform integration.Platform, wrong trouble) {
 		t := ada.t
 		w := ada.connects(begins(t, platform)).usable()
 		w.Base().Next(wrong.create, wrong.busy.fault())
@@ -440,7 +439,7 @@ func TestAVendorThatFallsSilentHasEverythingOnce(t *testing.T) {
 // A webhook is taken whether its vendor can be asked or not, and what it was about is heard later.
 func TestAWebhookIsTakenWhileItsVendorIsSilent(t *testing.T) {
 	t.Parallel()
-	eachVendor(t, boot(t, hasty, func(c *config) { c.vendorSilence = 2 * time.Second }), func(ada *client, platform integration.Platform, _ trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty, func(c *config) { c.vendorSilence = 2 * time.Second }), func(ada *client, platform integration.Platform, _ trouble) {
 		t := ada.t
 		w := ada.connects(begins(t, platform)).usable()
 		ticket := ada.ticket(object{"integration_id": w.id}).id()
@@ -459,7 +458,7 @@ func TestAWebhookIsTakenWhileItsVendorIsSilent(t *testing.T) {
 func TestAFileThatIsTooLargeForAVendorIsLinked(t *testing.T) {
 	t.Parallel()
 	const public = "http://127.0.0.1:1" // where no vendor's webhook comes to
-	eachVendor(t, boot(t, hasty, func(c *config) { c.PublicURL = public }), func(ada *client, platform integration.Platform, wrong trouble) {
+	eachVendor(t, noisyOnDemand(t, hasty, func(c *config) { c.PublicURL = public }), func(ada *client, platform integration.Platform, wrong trouble) {
 		t := ada.t
 		v := begins(t, platform)
 		if jira, ok := v.(*vendorfake.Jira); ok {

@@ -17,11 +17,11 @@ import (
 // are equal in the end. Every request was valid by the vendor's own description.
 func TestATicketLivesWithEachVendorBothWays(t *testing.T) {
 	t.Parallel()
-	i := boot(t, hasty)
+	program := onDemand(t, hasty)
 	for _, platform := range integration.Platforms {
 		t.Run(string(platform), func(t *testing.T) {
 			t.Parallel()
-			ada := i.founder("ada").on(t)
+			ada := program().founder("ada").on(t)
 			w := ada.connects(begins(t, platform)).usable()
 			tested := ada.do(200, "POST", w.path+"/test", nil).object()
 			require.Equal(t, true, tested["ok"])
@@ -96,11 +96,11 @@ func TestATicketLivesWithEachVendorBothWays(t *testing.T) {
 // A status that changes there changes here.
 func TestAStatusComesBackFromThere(t *testing.T) {
 	t.Parallel()
-	i := boot(t, hasty)
+	program := onDemand(t, hasty)
 	for _, platform := range integration.Platforms {
 		t.Run(string(platform), func(t *testing.T) {
 			t.Parallel()
-			ada := i.founder("ada").on(t)
+			ada := program().founder("ada").on(t)
 			w := ada.connects(begins(t, platform)).usable()
 			made := ada.ticket(object{"integration_id": w.id})
 			external, _ := w.arrived(made.id())["external_ticket_id"].(string)
@@ -123,8 +123,7 @@ func TestAStatusComesBackFromThere(t *testing.T) {
 // The same with each fault: nothing is lost, and nothing is doubled.
 func TestNothingIsLostOrDoubledWhateverTheVendorDoes(t *testing.T) {
 	t.Parallel()
-	i := boot(t, hasty)
-	i.noisy = true
+	program := noisyOnDemand(t, hasty)
 	for _, platform := range integration.Platforms {
 		for name, fault := range map[string]vendorfake.Fault{
 			"500":            {Times: 2, Status: 500, Body: `{"message":"Something broke."}`},
@@ -134,7 +133,7 @@ func TestNothingIsLostOrDoubledWhateverTheVendorDoes(t *testing.T) {
 		} {
 			t.Run(string(platform)+" "+name, func(t *testing.T) {
 				t.Parallel()
-				ada := i.founder("ada").on(t)
+				ada := program().founder("ada").on(t)
 				w := ada.connects(begins(t, platform)).usable()
 				file := ada.upload("notes.txt", []byte("one\ntwo\n")).id()
 				w.Base().Next(troubles[platform].create, fault)
@@ -153,7 +152,7 @@ func TestNothingIsLostOrDoubledWhateverTheVendorDoes(t *testing.T) {
 				w.settled()
 				require.Equal(t, 1, mentions(w.there(external).Comments, "Once only."))
 				require.LessOrEqual(t, w.Base().Planned(), max(1, fault.Times), "one of the two went wrong")
-				require.False(t, strings.Contains(i.log.String(), "panic"))
+				require.False(t, strings.Contains(program().log.String(), "panic"))
 			})
 		}
 	}

@@ -341,6 +341,9 @@ func (p *program) close(ctx context.Context) {
 	if p.store != nil {
 		p.store.Close()
 	}
+	if p.sockets != nil {
+		_ = p.drain(ctx, p.sockets.Close) // serve has said what is wrong with it
+	}
 	p.files.temporary.remove()
 	p.agents.close()
 	p.integrations.close()

@@ -31,10 +31,16 @@ var cluster struct {
 	err     error
 }
 
+// further is what this process' databases are given beyond the migrations.
+var further []func(context.Context, *pgxpool.Pool) error
+
 // Main runs the tests and then stops the cluster this process may have started:
 //
 //	func TestMain(m *testing.M) { postgrestest.Main(m) }
-func Main(m *testing.M) {
+//
+// What every test would do first to its Database can be done once instead, to the template.
+func Main(m *testing.M, prepare ...func(context.Context, *pgxpool.Pool) error) {
+	further = prepare
 	code := m.Run()
 	if err := stop(context.Background()); err != nil { //nolint:forbidigo // a process of tests begins and ends here
 		fmt.Fprintln(os.Stderr, "stop the tests' PostgreSQL:", err)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -102,10 +104,16 @@ func migrate(ctx context.Context, server *pgx.ConnConfig, database string) error
 	}
 	defer pool.Close()
 	_, err = postgres.MigrateUp(ctx, pool, migrations.FS)
+	for _, prepare := range further {
+		if err == nil {
+			err = prepare(ctx, pool)
+		}
+	}
 	return err
 }
 
-// templateName names the template after the text of the migrations: a changed one makes another template.
+// templateName names the template after the text of the migrations: a changed one makes another template. One that is given
+// more is that program's alone.
 func templateName() (string, error) {
 	hash := sha256.New()
 	err := fs.WalkDir(migrations.FS, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -118,6 +126,9 @@ func templateName() (string, error) {
 	})
 	if err != nil {
 		return "", fmt.Errorf("hash the migrations: %w", err)
+	}
+	if len(further) > 0 {
+		hash.Write([]byte(filepath.Base(os.Args[0])))
 	}
 	return "template_" + hex.EncodeToString(hash.Sum(nil)[:8]), nil
 }

@@ -132,6 +132,7 @@ func (d Deliveries) weigh(stream eventstore.Stream, known int) Comparison {
 	c := Comparison{Delivery: stream.ID, Did: map[string]int{}}
 	var s delivery.State
 	held := false
+	var unheard delivery.Unheard
 	for _, r := range stream.Events {
 		e, ok := r.Event.(delivery.Event)
 		if !ok {
@@ -150,13 +151,17 @@ func (d Deliveries) weigh(stream eventstore.Stream, known int) Comparison {
 			if held && e.Code != c.Code {
 				c.Code, c.Message = e.Code, ""
 			}
+		case delivery.Unheard:
+			if r.Version > known {
+				unheard = e
+			}
 		case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Done, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard,
 			delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased: // the state knows whether anything still waits
 		}
 		s = d.deliveries.decider.Evolve(s, e)
 	}
 	if s.Waiting == nil && (s.Held == "" || !held) {
-		c.Code, c.Message = "", ""
+		c.Code, c.Message = unheard.Code, unheard.Message
 	}
 	c.Ended = s.Ended
 	return c
@@ -174,7 +179,7 @@ func (c *Comparison) count(before delivery.State, e delivery.Event) {
 		}
 	case delivery.StatusHeard:
 		c.Did[syncing.HeardStatus]++
-	case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Failed, delivery.Parked, delivery.Held, delivery.Retried, delivery.Dropped, delivery.Released, delivery.Rerouted,
+	case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Failed, delivery.Parked, delivery.Held, delivery.Retried, delivery.Dropped, delivery.Unheard, delivery.Released, delivery.Rerouted,
 		delivery.Ended, delivery.WordsErased: // neither side has changed
 	}
 }

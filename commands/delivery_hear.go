@@ -53,8 +53,8 @@ func (w *deliveryWork) deaf(ctx context.Context, err error) (Next, error) {
 		return Next{Held: true}, w.hold(ctx, refusal.Code)
 	case ok && trouble.Kind == Limited:
 		return Next{At: w.notBefore(trouble), Limited: true}, nil
-	case ok && trouble.Kind != Down && trouble.Kind != Busy: // it is gone, or hidden: there is nothing to hear
-		return Next{}, nil
+	case ok && trouble.Kind != Down && trouble.Kind != Busy: // it is gone, or hidden: asking again changes nothing
+		return Next{}, w.note(ctx, delivery.HearNothing{Code: string(trouble.Kind), Message: trouble.Message}, nil)
 	case ok || errors.Is(err, context.DeadlineExceeded):
 		return Next{At: w.Clock().Add(w.Pauses.Later[0]), Down: true}, nil
 	}

@@ -313,6 +313,10 @@ func refused(err error) bool {
 	return ok && answer.SeverityUnlocalized == "ERROR"
 }
 
+// planOnce has a transaction's statements planned once a connection instead of at every run, which costs more than running them.
+// A plan that is kept must be good for tables that grow meanwhile, so none reads a whole table where there is an index.
+const planOnce = `set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`
+
 // insert runs one transaction: the lock, the events, the rows that must agree with them. One round trip.
 func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 	now := s.clock.read()
@@ -328,7 +332,7 @@ func (s *Postgres) insert(ctx context.Context, batch []*commit) error {
 		}
 	}
 	b := &pgx.Batch{}
-	b.Queue("SELECT pg_advisory_xact_lock($1)", AppendLock)
+	b.Queue(`SELECT pg_advisory_xact_lock($1), `+planOnce, AppendLock)
 	inserts := queueEvents(b, batch, &cols)
 	keys.queue(b)
 	if err := s.queueRows(b, streams); err != nil {

@@ -20,6 +20,8 @@ const (
 	feedBatch = 2000
 	// standbyInterval is how often an instance looks whether the one that does the work still does it.
 	standbyInterval = time.Second
+	// saveInterval is how much work without writes, which is harmless to repeat, a crash may cause again.
+	saveInterval = 50 * time.Millisecond
 )
 
 // Handle is given committed events in position order. What it queues on w commits together with the checkpoint. It must
@@ -78,9 +80,9 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 			}
 			at = events[len(events)-1].Position
 		}
-		// What asked for no writes needs no checkpoint at once: read again after a crash, it asks for none again. But it
-		// must move while there is work, or an instance that stands by would think that nobody does it.
-		if b.Len() > 0 || at > saved && (len(events) == 0 || time.Since(savedAt) > standbyInterval/2) {
+		// What asked for no writes needs no checkpoint at once: read again after a crash, it does no harm. But it must move
+		// while there is work, or an instance that stands by would think that nobody does it.
+		if b.Len() > 0 || at > saved && time.Since(savedAt) > saveInterval {
 			if at, err = f.save(ctx, name, saved, at, b); err != nil {
 				return err
 			}
@@ -90,7 +92,7 @@ func (f *Feed) follow(ctx context.Context, name string, h Handle) error {
 		if all {
 			var idle <-chan time.Time
 			if at > saved {
-				idle = time.After(standbyInterval / 4)
+				idle = time.After(saveInterval)
 			}
 			await(ctx, woken, idle)
 		}
@@ -190,7 +192,7 @@ func (f *Feed) advance(ctx context.Context, name string, from, to int64, writes 
 	b.Queue("BEGIN")
 	// A frozen instance must not hold the row for ever. And nothing waits for the disk: what a crash takes back, it takes
 	// back together with the checkpoint.
-	b.Queue(`SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('synchronous_commit', 'off', true)`)
+	b.Queue(`SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('synchronous_commit', 'off', true), ` + planOnce)
 	b.Queue(`UPDATE checkpoints SET position = $3 WHERE name = $1 AND position = $2`, name, from, to).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected() == 1
 		return nil

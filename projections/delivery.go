@@ -85,7 +85,7 @@ func ApplyDelivery(d DeliveryRow, r eventstore.Recorded) DeliveryRow {
 	case delivery.Ended:
 		d = d.quiet()
 		d.Status, d.Code = DeliveryEnded, e.Code
-	case delivery.Progressed, delivery.StatusHeard, delivery.CommentHeard, delivery.Rerouted: // told elsewhere
+	case delivery.Progressed, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.Rerouted: // told elsewhere
 	}
 	d.Version, d.UpdatedAt = r.Version, r.At
 	return d

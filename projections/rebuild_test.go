@@ -245,6 +245,7 @@ func (o office) deliveryOf(r *rapid.T) {
 		delivery.Done{Step: create, External: "HELP-1", URL: "https://jira/HELP-1", CreatedBy: by, Note: "The title was cut."},
 		delivery.Failed{Step: create, Code: "unavailable", CreatedBy: by, Message: "No answer.", RetryAt: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
 		delivery.Parked{Step: delivery.Step{Kind: delivery.File, Key: to}, Code: "invalid", CreatedBy: by, Message: "Not this one."},
+		delivery.Unheard{Code: "missing", CreatedBy: by, Message: "There is no such issue."},
 		delivery.Held{Code: "integration_expired"},
 		delivery.Retried{By: by},
 		delivery.Ended{Code: "ticket_deleted"},

@@ -30,6 +30,9 @@ import (
 // patience is how long a test waits for what must happen. It is never how long a test takes.
 const patience = 90 * time.Second
 
+// glance is how often a test looks whether it has happened: seldom enough to leave the processor to what it waits for.
+const glance = 20 * time.Millisecond
+
 const password = "correct horse battery staple"
 
 func TestMain(m *testing.M) {
@@ -379,7 +382,7 @@ func (c *client) unsorted(fields ...object) answer {
 // eventually waits for a condition.
 func eventually(t *testing.T, condition func() bool, what ...any) {
 	t.Helper()
-	require.Eventually(t, condition, patience, 5*time.Millisecond, what...)
+	require.Eventually(t, condition, patience, glance, what...)
 }
 
 // socket is an open WebSocket.

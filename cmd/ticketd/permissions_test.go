@@ -160,7 +160,7 @@ func TestEveryCellOfThePermissionTable(t *testing.T) {
 	t.Parallel()
 	i := boot(t)
 	founder := i.founder("founder")
-	for _, role := range domain.Roles {
+	for _, role := range domain.Roles { //nolint:paralleltest // a program that waits for the turn of its subtests idles beside everything else
 		person := founder.colleague(string(role))
 		for _, permission := range domain.Permissions() {
 			if fileCells[permission] != nil {

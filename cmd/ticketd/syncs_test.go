@@ -44,7 +44,7 @@ func outcomes(report object) map[string][3]any {
 func TestASyncBringsBothSidesTogether(t *testing.T) {
 	t.Parallel()
 	program := onDemand(t, hasty)
-	for _, platform := range []integration.Platform{integration.Zendesk, integration.GitHub} {
+	for _, platform := range integration.Platforms {
 		t.Run(string(platform), func(t *testing.T) {
 			t.Parallel()
 			ada := program().founder("ada").on(t)
@@ -134,6 +134,30 @@ func TestASyncBringsBothSidesTogether(t *testing.T) {
 			ada.do(422, "POST", w.path+"/sync", object{"dry_run": "x"})
 		})
 	}
+}
+
+// One of three cannot be asked for: the report says why, in the vendor's words, and the others are looked at.
+func TestASyncSaysWhatFailed(t *testing.T) {
+	t.Parallel()
+	ada := boot(t, hasty).founder("ada")
+	w := ada.connects(begins(t, integration.Zendesk)).usable()
+	for n := range 3 {
+		w.arrived(ada.ticket(object{"title": fmt.Sprint("Ticket ", n), "integration_id": w.id}).id())
+	}
+	w.settled()
+	wrong := troubles[integration.Zendesk].forbidden
+	w.Base().Next("GET *", wrong.fault())
+	report := w.synced(false)
+	require.Equal(t, []any{"completed", 3.0, 2.0, 1.0}, []any{report["status"], report["done"], report["skipped"], report["failed"]}, report)
+	var reasons []string
+	for _, came := range outcomes(report) {
+		if came[0] == "failed" {
+			reasons = append(reasons, str(came[2]))
+		}
+	}
+	require.Len(t, reasons, 1)
+	require.Contains(t, reasons[0], wrong.says)
+	require.Equal(t, 3.0, w.synced(false)["skipped"], "it was only then")
 }
 
 // Its program ends in the middle of a sync; another takes it up, and looks at nothing again that was told.

@@ -90,7 +90,7 @@ func (w *towards) until(condition func() bool) {
 		if time.Now().After(deadline) {
 			require.Fail(w.t, "it never came true", "deliveries: %s\ninvalid: %v\nthere: %+v", w.ada.get(w.path+"/deliveries").raw, w.Base().Invalid(), w.Tickets())
 		}
-		<-time.After(5 * time.Millisecond)
+		<-time.After(glance)
 	}
 }
 

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"errors"
 	"io"
 	nethttp "net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"ticketd/domain/integration"
+	"ticketd/internal/vendorfake"
 )
 
 // came has a webhook brought to an address, and answers the status.
@@ -72,4 +75,35 @@ func TestAVendorsWebhooksAreTakenAndCounted(t *testing.T) {
 		require.Contains(t, counted, line)
 	}
 	require.NotContains(t, i.log.String(), proof)
+}
+
+// Before a vendor sends anything it tries the address, each in its own way: Slack's and Graph's must be told what they said.
+func TestVendorsTryTheirAddressFirst(t *testing.T) {
+	t.Parallel()
+	ada := boot(t, hasty).founder("ada")
+	shakes := func(platform integration.Platform, shake func(v vendorfake.Vendor) *nethttp.Request, answer string) {
+		w := ada.connects(begins(t, platform)).usable()
+		for _, address := range []string{w.path + "/webhook", "/api/v1/integrations/" + string(platform) + "/webhook"} {
+			r := shake(w.Vendor)
+			request, err := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodPost, ada.url+address+"?"+r.URL.RawQuery, r.Body)
+			require.NoError(t, err)
+			request.Header = r.Header
+			said, err := web.Do(request)
+			require.NoError(t, err)
+			text, err := io.ReadAll(said.Body)
+			require.NoError(t, errors.Join(err, said.Body.Close()))
+			require.Equal(t, 200, said.StatusCode, "%s at %s: %s", platform, address, text)
+			if answer != "" {
+				require.Equal(t, answer, string(text))
+				require.Contains(t, said.Header.Get("Content-Type"), "text/plain")
+			}
+		}
+		w.settled()
+		require.Empty(t, w.Tickets())
+	}
+	shakes(integration.Slack, func(v vendorfake.Vendor) *nethttp.Request { return v.(*vendorfake.Slack).Handshake("3eZbrw1aB") }, "3eZbrw1aB")
+	shakes(integration.Intercom, func(v vendorfake.Vendor) *nethttp.Request { return v.(*vendorfake.Intercom).Ping() }, "")
+	shakes(integration.Teams, func(vendorfake.Vendor) *nethttp.Request {
+		return httptest.NewRequest(nethttp.MethodPost, "/?validationToken=Validation%3A+Testing", nethttp.NoBody)
+	}, "Validation: Testing")
 }

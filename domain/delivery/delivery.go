@@ -123,6 +123,9 @@ type HearComment struct {
 	Comment  uuid.UUID
 }
 
+// HearNothing notes why the vendor did not tell how the ticket stands there.
+type HearNothing struct{ Code, Message string }
+
 // Release notes that nothing waits any more.
 type Release struct{}
 
@@ -153,6 +156,7 @@ func (Park) isCommand()        {}
 func (Hold) isCommand()        {}
 func (HearStatus) isCommand()  {}
 func (HearComment) isCommand() {}
+func (HearNothing) isCommand() {}
 func (Release) isCommand()     {}
 func (EraseWords) isCommand()  {}
 func (Reroute) isCommand()     {}
@@ -170,6 +174,9 @@ func Wordless(c Command) Command {
 		c.Message = ""
 		return c
 	case Park:
+		c.Message = ""
+		return c
+	case HearNothing:
 		c.Message = ""
 		return c
 	}
@@ -211,6 +218,8 @@ func Decide(s State, c Command) ([]Event, error) {
 	case HearComment:
 		_, known := s.Heard[c.External]
 		return s.unless(known, CommentHeard{External: c.External, Comment: c.Comment})
+	case HearNothing:
+		return s.unless(false, Unheard{Code: c.Code, CreatedBy: s.CreatedBy, Message: c.Message})
 	case Release:
 		return s.unless(s.Waiting == nil && s.Held == "", Released{})
 	case EraseWords:
@@ -360,6 +369,7 @@ func Evolve(s State, e Event) State {
 		s = s.knows(e.External, e.Comment)
 	case Released:
 		s.Waiting, s.Held, s.Tries = nil, "", 0
+	case Unheard: // nothing has changed that is known
 	case Rerouted: // it has ended with it
 	case Ended:
 		s.Ended, s.Waiting = e.Code, nil

@@ -94,6 +94,7 @@ func TestDelivery(t *testing.T) {
 		{name: "hear a comment again", given: append(made, delivery.CommentHeard{External: "c1", Comment: hello}), when: delivery.HearComment{External: "c1", Comment: hello}},
 		{name: "hear our own", given: append(made, tried(comment, 1), delivery.Done{Step: comment, External: "c1"}), when: delivery.HearComment{External: "c1", Comment: hello}},
 
+		{name: "hear nothing", given: made, when: delivery.HearNothing{Code: "missing", Message: "Gone."}, then: []delivery.Event{delivery.Unheard{Code: "missing", CreatedBy: ann, Message: "Gone."}}},
 		{name: "release what waits", given: append(made, tried(comment, 1), failed(comment, false)), when: delivery.Release{}, then: []delivery.Event{delivery.Released{}}},
 		{name: "release what is held", given: append(made, delivery.Held{Code: "expired"}), when: delivery.Release{}, then: []delivery.Event{delivery.Released{}}},
 		{name: "release nothing", given: made, when: delivery.Release{}},
@@ -192,6 +193,7 @@ func TestACommandWithoutWordsIsTheSameCommand(t *testing.T) {
 	require.Equal(t, delivery.Fail{Step: create, Code: "x", RetryAt: at}, delivery.Wordless(delivery.Fail{Step: create, Code: "x", Message: "VPN", RetryAt: at}))
 	require.Equal(t, delivery.Park{Step: create, Code: "x"}, delivery.Wordless(delivery.Park{Step: create, Code: "x", Message: "VPN"}))
 	require.Equal(t, delivery.Succeed{Done: delivery.Done{Step: create, External: "1"}}, delivery.Wordless(delivery.Succeed{Done: delivery.Done{Step: create, External: "1", Note: "VPN"}}))
+	require.Equal(t, delivery.HearNothing{Code: "x"}, delivery.Wordless(delivery.HearNothing{Code: "x", Message: "VPN"}))
 	require.Equal(t, delivery.Hold{Code: "x"}, delivery.Wordless(delivery.Hold{Code: "x"}))
 }
 
@@ -261,6 +263,7 @@ func TestAnyHistoryIsOne(t *testing.T) {
 			delivery.Retried{},
 			delivery.StatusHeard{Status: "done"},
 			delivery.CommentHeard{External: "c", Comment: hello},
+			delivery.Unheard{Code: "missing"},
 			delivery.Rerouted{To: slack},
 			delivery.Ended{Code: "rerouted"},
 		}),

@@ -103,6 +103,13 @@ type CommentHeard struct {
 	Comment  uuid.UUID `json:"comment"`
 }
 
+// Unheard says that the vendor did not tell how the ticket stands there, and would not if it was asked again.
+type Unheard struct {
+	Code      string        `json:"code"`
+	CreatedBy domain.UserID `json:"created_by"`
+	Message   string        `json:"message" personal:"created_by"` // a sentence for a person
+}
+
 // Released says that nothing waits any more: what waited is wanted no longer, or the integration can be used again and there is
 // nothing to do.
 type Released struct{}
@@ -157,6 +164,7 @@ func (Retried) isEvent()      {}
 func (Dropped) isEvent()      {}
 func (StatusHeard) isEvent()  {}
 func (CommentHeard) isEvent() {}
+func (Unheard) isEvent()      {}
 func (Released) isEvent()     {}
 func (Rerouted) isEvent()     {}
 func (Ended) isEvent()        {}

@@ -143,6 +143,7 @@ var readable = map[string]string{
 	"delivery.dropped.step.status":                  "a status, as the vendor calls it",
 	"delivery.status_heard.status":                  "a status, as the vendor calls it",
 	"delivery.comment_heard.external":               "what the vendor calls a comment: an id",
+	"delivery.unheard.code":                         "a constant of the program",
 	"delivery.ended.code":                           "a constant of the program",
 	"ticket.routed.platform":                        "the name of a vendor",
 	"ticket.delivery_noted.code":                    "a constant of the program",

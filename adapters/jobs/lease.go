@@ -61,9 +61,12 @@ func (l *lease) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithDeadline(context.WithoutCancel(ctx), l.limit())
 }
 
+// startPatience is how much longer the first sign of life may take, before which there is nothing to lose.
+const startPatience = 30 * time.Second
+
 // begin takes the lease.
 func (l *lease) begin(ctx context.Context) error {
-	l.renewed = time.Now()
+	l.renewed = time.Now().Add(startPatience)
 	return l.renew(ctx)
 }
 

@@ -18,10 +18,10 @@ import (
 
 // Inbox remembers which webhooks of vendors were taken.
 type Inbox interface {
-	// Take notes arrivals, and has the deliveries looked at that those are about which never came before: all of it or nothing,
-	// and committed when it answers. fresh is how many of the arrivals were new, woken how many deliveries they are about: a
-	// ticket that nobody here knows wakes none.
-	Take(ctx context.Context, arrivals []Arrival) (fresh, woken int, err error)
+	// Take notes arrivals, and has the deliveries looked at a while later that those are about which never came before: all of it
+	// or nothing, and committed when it answers. A delivery that is to be looked at sooner stays so. fresh is how many of the
+	// arrivals were new, woken how many deliveries they are about: a ticket that nobody here knows wakes none.
+	Take(ctx context.Context, arrivals []Arrival, later time.Duration) (fresh, woken int, err error)
 }
 
 // Arrival is a webhook that came to an integration.
@@ -73,7 +73,8 @@ type WebhookInParts struct {
 	Accounts  WebhookAccounts
 	Inbox     Inbox
 	Platforms map[integration.Platform]Platform
-	Wake      func() // tells the dispatcher of this process that something may be due
+	Wake      func()        // tells the dispatcher of this process that something may be due
+	Gather    time.Duration // from the first webhook about a ticket until the vendor is asked what changed there
 	Count     func(integration.Platform, WebhookOutcome)
 	Now       func() time.Time
 }
@@ -87,6 +88,9 @@ type WebhookInParts struct {
 // nobody work, that a hint which was taken is not lost, and that the vendor has its answer within a moment: the deliveries
 // are looked at behind the answer.
 //
+// Vendors tell of one change several times: an edit, a comment and a field are three webhooks. Those that come within
+// DefaultGather have the vendor asked once, which spares its limits, and the processors that the next answers need.
+//
 // The opened accounts are kept in memory, for a few seconds and no longer than until an event tells of a change.
 type WebhooksIn struct {
 	WebhookInParts
@@ -94,6 +98,9 @@ type WebhooksIn struct {
 	rolls   map[integration.Platform]*webhookRoll
 	looking chan struct{} // whoever makes up ids must not take up the database
 }
+
+// DefaultGather is shorter than anybody waits for a comment, and longer than a vendor needs to tell all of a change.
+const DefaultGather = 500 * time.Millisecond
 
 const (
 	accountLife  = 10 * time.Second // the longest that a change goes unnoticed whose event was missed
@@ -223,7 +230,7 @@ func (w *WebhooksIn) take(ctx context.Context, proven []Account, hook Webhook, b
 			return nil, HookLimited, err
 		}
 	}
-	switch fresh, woken, err := w.Inbox.Take(ctx, arrivals); {
+	switch fresh, woken, err := w.Inbox.Take(ctx, arrivals, w.Gather); {
 	case err != nil:
 		return nil, "", err
 	case fresh == 0:
@@ -231,7 +238,7 @@ func (w *WebhooksIn) take(ctx context.Context, proven []Account, hook Webhook, b
 	case woken == 0:
 		return answer, HookIgnored, nil
 	}
-	w.Wake()
+	time.AfterFunc(w.Gather, w.Wake)
 	return answer, HookTaken, nil
 }
 

@@ -137,7 +137,7 @@ func newGate(t *testing.T, placed bool) *gate {
 		speaker = placedSigner{g.vendor}
 	}
 	g.in = commands.NewWebhooksIn(commands.WebhookInParts{
-		Accounts: g, Inbox: g, Platforms: map[integration.Platform]commands.Platform{integration.GitHub: speaker}, Now: time.Now,
+		Accounts: g, Inbox: g, Platforms: map[integration.Platform]commands.Platform{integration.GitHub: speaker}, Now: time.Now, Gather: commands.DefaultGather,
 		Wake: func() { g.mu.Lock(); defer g.mu.Unlock(); g.woken++ },
 		Count: func(p integration.Platform, o commands.WebhookOutcome) {
 			g.mu.Lock()
@@ -200,7 +200,7 @@ func (g *gate) looks() (single, whole int) {
 }
 
 // Take implements commands.Inbox.
-func (g *gate) Take(_ context.Context, arrivals []commands.Arrival) (fresh, woken int, err error) {
+func (g *gate) Take(_ context.Context, arrivals []commands.Arrival, _ time.Duration) (fresh, woken int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.broken != nil {
@@ -219,6 +219,13 @@ func (g *gate) Take(_ context.Context, arrivals []commands.Arrival) (fresh, woke
 		}
 	}
 	return fresh, woken, nil
+}
+
+// wakes answers how often the dispatcher was woken.
+func (g *gate) wakes() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.woken
 }
 
 // arrived answers what came since it was last asked.

@@ -77,7 +77,7 @@ func (d *hookDoor) OfPlatform(context.Context, integration.Platform) ([]commands
 }
 
 // Take implements commands.Inbox.
-func (d *hookDoor) Take(_ context.Context, arrivals []commands.Arrival) (fresh, woken int, err error) {
+func (d *hookDoor) Take(_ context.Context, arrivals []commands.Arrival, _ time.Duration) (fresh, woken int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.taken[arrivals[0].Delivery] {

@@ -26,7 +26,7 @@ WITH taken AS (
 	ON CONFLICT DO NOTHING RETURNING integration_id, org_id
 ), woken AS (
 	INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
-	SELECT about.id, about.org_id, about.integration_id, now(), ` + firstWake + `, true FROM (
+	SELECT about.id, about.org_id, about.integration_id, now() + $6::interval, ` + firstWake + `, true FROM (
 		SELECT d.id, d.org_id, d.integration_id
 		FROM taken t
 		JOIN unnest($4::uuid[], $5::text[]) AS about (integration_id, external_id) ON about.integration_id = t.integration_id
@@ -42,7 +42,7 @@ WITH taken AS (
 SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM woken)`
 
 // Take implements commands.Inbox.
-func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival) (fresh, woken int, err error) {
+func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival, later time.Duration) (fresh, woken int, err error) {
 	var integrations, orgs, holders [][16]byte
 	var deliveries, tickets []string
 	for _, a := range arrivals {
@@ -51,7 +51,7 @@ func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival) (fresh, wo
 			holders, tickets = append(holders, a.Integration), append(tickets, ticket)
 		}
 	}
-	if err := i.Pool.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets).Scan(&fresh, &woken); err != nil {
+	if err := i.Pool.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets, later).Scan(&fresh, &woken); err != nil {
 		return 0, 0, fmt.Errorf("take a webhook: %w", err)
 	}
 	return fresh, woken, nil

@@ -52,7 +52,7 @@ func (p postbox) queued(id uuid.UUID) (wakes int, hear bool) {
 
 func (p postbox) take(arrivals ...commands.Arrival) (fresh, woken int) {
 	p.Helper()
-	fresh, woken, err := p.inbox.Take(p.Context(), arrivals)
+	fresh, woken, err := p.inbox.Take(p.Context(), arrivals, 0)
 	require.NoError(p, err)
 	return fresh, woken
 }
@@ -94,6 +94,31 @@ func TestAWebhookWakesWhatItIsAboutOnce(t *testing.T) {
 
 	fresh, woken = p.take(arrival(a, "d3", "nobody's"))
 	require.Equal(t, []int{1, 0}, []int{fresh, woken}, "what nobody knows is remembered, and ignored")
+}
+
+// Whatever a vendor tells of a ticket within a moment is one look; a look that is due already does not wait for it.
+func TestWebhooksAreGathered(t *testing.T) {
+	t.Parallel()
+	p, a := newPostbox(t), newAccount()
+	p.delivery(a, "7")
+	queue := postgres.DeliveryQueue{Pool: p.pool}
+	due := func() []commands.DeliveryJob {
+		jobs, err := queue.Due(t.Context(), a, 10, nil)
+		require.NoError(t, err)
+		return jobs
+	}
+	later := func(delivery string, while time.Duration) {
+		_, woken, err := p.inbox.Take(t.Context(), []commands.Arrival{arrival(a, delivery, "7")}, while)
+		require.NoError(t, err)
+		require.Equal(t, 1, woken)
+	}
+	later("d1", time.Hour)
+	require.Empty(t, due())
+	later("d2", 0)
+	later("d3", time.Hour)
+	jobs := due()
+	require.Len(t, jobs, 1)
+	require.True(t, jobs[0].Hear)
 }
 
 func TestNobodyElsesDeliveriesAreWoken(t *testing.T) {
@@ -151,7 +176,7 @@ func TestARaceForAWebhookHasOneWinner(t *testing.T) {
 				if racer >= 2 { // in whatever order they come
 					came[0], came[1] = came[1], came[0]
 				}
-				taken, _, err := inbox.Take(t.Context(), came)
+				taken, _, err := inbox.Take(t.Context(), came, 0)
 				if err != nil {
 					return err
 				}
@@ -185,7 +210,7 @@ func TestOldWebhooksAreForgotten(t *testing.T) {
 	p.pool.Close()
 	_, err = p.inbox.Sweep(t.Context(), postgres.InboxLife)
 	require.Error(t, err)
-	_, _, err = p.inbox.Take(t.Context(), []commands.Arrival{arrival(a, "d", "7")})
+	_, _, err = p.inbox.Take(t.Context(), []commands.Arrival{arrival(a, "d", "7")}, 0)
 	require.Error(t, err)
 }
 

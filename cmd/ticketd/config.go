@@ -93,6 +93,7 @@ type config struct {
 	retryAfter     time.Duration                              // before the first retry of a job; it doubles
 	webhooks       webhook.Config                             // how patiently webhooks are sent; the lease is that of jobs
 	deliveryPauses commands.Pauses                            // of what a vendor does not do at once
+	webhookGather  time.Duration                              // from a vendor's webhook until it is asked what changed
 	vendorSilence  time.Duration                              // how long a vendor may say nothing; 0: 30 seconds
 	modelPause     time.Duration                              // before a model is asked again; it doubles. 0: half a second
 }
@@ -100,7 +101,7 @@ type config struct {
 func readConfig() (config, error) {
 	c, err := env.ParseAs[config]()
 	c.passwordCost, c.keysSettle, c.retryAfter = auth.OWASP, eventstore.CachedFor, time.Minute
-	c.deliveryPauses = commands.DefaultPauses
+	c.deliveryPauses, c.webhookGather = commands.DefaultPauses, commands.DefaultGather
 	c.ourselves, c.childMemory = ourselves()
 	if err != nil {
 		return c, err

@@ -66,7 +66,7 @@ func TestConfig(t *testing.T) { //nolint:paralleltest // the environment is the 
 		Workers: usualWorkers(), Lease: 30 * time.Second, SpeechDir: "./engines/vosk", TranscriptionModel: "whisper-1",
 		MCPAddr: ":8001", AgentWorkers: 10, DeliveryWorkers: 256, LimitAI: limit{200, time.Hour}, LimitWebhooks: limit{60000, time.Minute},
 		passwordCost: auth.OWASP, keysSettle: eventstore.CachedFor, ourselves: []string{executable}, retryAfter: time.Minute,
-		deliveryPauses: commands.DefaultPauses,
+		deliveryPauses: commands.DefaultPauses, webhookGather: commands.DefaultGather,
 	}, c)
 	require.True(t, c.development())
 	environment(t, "CORS_ORIGINS", "chrome-extension://a,https://b", "RATE_LIMIT_AUTH", "0", "LOG_FORMAT", "text", "LOG_LEVEL", "debug", "ENVIRONMENT", " Production ", "TRUSTED_PROXIES", "10.0.0.0/8,::1/128")

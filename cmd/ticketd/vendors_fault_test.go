@@ -425,14 +425,27 @@ func TestAVendorThatFallsSilentHasEverythingOnce(t *testing.T) {
 	for _, platform := range integration.Platforms { // all at the same time, for they wait
 		w := ada.connects(begins(t, platform)).usable()
 		w.Base().Next(troubles[platform].create, vendorfake.Fault{Silence: true})
+		w.Base().Next(troubles[platform].attach, vendorfake.Fault{Silence: true})
 		accounts[platform], made[platform] = w, ada.ticket(object{"integration_id": w.id, "attachments": []object{{"file_id": file}}}).id()
 	}
+	external := map[integration.Platform]string{}
 	for platform, w := range accounts {
-		external := str(w.arrived(made[platform])["external_ticket_id"])
+		external[platform] = str(w.arrived(made[platform])["external_ticket_id"])
 		w.settled()
 		require.Len(t, w.Tickets(), 1, platform)
-		require.Len(t, w.there(external).Files, 1, platform)
+		require.Len(t, w.there(external[platform]).Files, 1, platform)
 		require.Len(t, w.asked(troubles[platform].create), 2, platform)
+		require.Zero(t, w.Base().Planned(), platform)
+
+		w.Base().Next("POST *", vendorfake.Fault{Silence: true})
+		w.Base().Next("PUT *", vendorfake.Fault{Silence: true})
+		ada.post("/api/v1/tickets/"+made[platform]+"/comments", object{"content": "Once only."})
+	}
+	for platform, w := range accounts {
+		w.until(func() bool { return mentions(w.there(external[platform]).Comments, "Once only.") > 0 })
+		w.settled()
+		require.Equal(t, 1, mentions(w.there(external[platform]).Comments, "Once only."), platform)
+		require.LessOrEqual(t, w.Base().Planned(), 1, "%s: one of the two went wrong", platform)
 	}
 }
 

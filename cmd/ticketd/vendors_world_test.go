@@ -33,6 +33,7 @@ type towards struct {
 // hasty has steps tried again soon, so that no test waits for a vendor's pauses.
 func hasty(c *config) {
 	c.OutboundAllow, c.DeliveryWorkers = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 4
+	c.webhookGather = 10 * time.Millisecond
 	c.deliveryPauses = commands.Pauses{Soon: []time.Duration{50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}, Later: []time.Duration{3200 * time.Millisecond}, AtMost: 20}
 }
 

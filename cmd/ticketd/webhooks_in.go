@@ -23,7 +23,7 @@ func (p *program) wireWebhooksIn(count func(platform, outcome string)) {
 	p.webhooksIn.inbox = postgres.Inbox{Pool: p.pool}
 	p.webhooksIn.commands = commands.NewWebhooksIn(commands.WebhookInParts{
 		Accounts: webhookAccounts{p.integrations.rows, p.integrations.vault}, Inbox: p.webhooksIn.inbox, Platforms: p.integrations.commands.Platforms,
-		Wake: p.deliveries.dispatcher.Wake, Now: time.Now,
+		Wake: p.deliveries.dispatcher.Wake, Gather: p.config.webhookGather, Now: time.Now,
 		Count: func(platform integration.Platform, outcome commands.WebhookOutcome) {
 			if platform == "" {
 				platform = "unknown"

@@ -11,9 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// fewStored is how many events most streams have at the most.
-const fewStored = 64
-
 // queryStored reads rows of selectEvents.
 //
 // It takes PostgreSQL's binary form apart by hand. pgx's Scan would do that too, at three times the price: it looks up
@@ -31,8 +28,8 @@ func queryStored(ctx context.Context, db querier, codec *Codec, sql string, args
 		if err != nil {
 			return nil, err
 		}
-		if len(batch) == fewStored { // it is a long one: grow once, not ten times
-			batch = slices.Grow(batch, replayPage)
+		if len(batch) == cap(batch) { // most streams are short, and a page of a replay is not to be copied ten times
+			batch = slices.Grow(batch, 4*len(batch)+4)
 		}
 		batch = append(batch, r)
 	}
@@ -61,14 +58,17 @@ func scanStored(row [][]byte, codec *Codec, texts *arena) (stored, error) {
 	return r, nil
 }
 
-// arena keeps copies of many short texts in few pieces of memory.
+// arena keeps copies of many short texts in few pieces of memory, each larger than the one before.
 type arena struct{ free []byte }
 
-const arenaPiece = 64 << 10
+const (
+	firstPiece   = 1 << 10 // bytes: most reads are of one event
+	largestPiece = 64 << 10
+)
 
 func (a *arena) keep(text []byte) []byte {
 	if len(text) > cap(a.free)-len(a.free) {
-		a.free = make([]byte, 0, max(arenaPiece, len(text)))
+		a.free = make([]byte, 0, max(firstPiece, len(text), min(4*cap(a.free), largestPiece)))
 	}
 	begin := len(a.free)
 	a.free = append(a.free, text...)

@@ -79,7 +79,8 @@ func (n Next) Over() bool { return n.At.IsZero() && !n.Held }
 
 // Deliver brings a delivery up to date, as far as it can be at the moment. Errors are ours, never the vendor's: what a vendor
 // does is a fact of the delivery.
-func (d Deliveries) Deliver(ctx context.Context, job DeliveryJob) (Next, error) {
+func (d Deliveries) Deliver(ctx context.Context, job DeliveryJob) (_ Next, err error) {
+	defer recovered(ctx, d.Integrations.Logger, &err)
 	w, err := d.open(ctx, job)
 	if err != nil || !w.state.Exists || w.state.Over() {
 		return Next{}, err

@@ -132,7 +132,7 @@ func (d Deliveries) weigh(stream eventstore.Stream, known int) Comparison {
 	c := Comparison{Delivery: stream.ID, Did: map[string]int{}}
 	var s delivery.State
 	held := false
-	var unheard delivery.Unheard
+	var unheard delivery.Unheard // the last one
 	for _, r := range stream.Events {
 		e, ok := r.Event.(delivery.Event)
 		if !ok {
@@ -152,9 +152,9 @@ func (d Deliveries) weigh(stream eventstore.Stream, known int) Comparison {
 				c.Code, c.Message = e.Code, ""
 			}
 		case delivery.Unheard:
-			if r.Version > known {
-				unheard = e
-			}
+			unheard = e
+		case delivery.HeardAgain:
+			unheard = delivery.Unheard{}
 		case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Done, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard,
 			delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased: // the state knows whether anything still waits
 		}
@@ -179,7 +179,7 @@ func (c *Comparison) count(before delivery.State, e delivery.Event) {
 		}
 	case delivery.StatusHeard:
 		c.Did[syncing.HeardStatus]++
-	case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Failed, delivery.Parked, delivery.Held, delivery.Retried, delivery.Dropped, delivery.Unheard, delivery.Released, delivery.Rerouted,
+	case delivery.Begun, delivery.Attempted, delivery.Progressed, delivery.Failed, delivery.Parked, delivery.Held, delivery.Retried, delivery.Dropped, delivery.Unheard, delivery.HeardAgain, delivery.Released, delivery.Rerouted,
 		delivery.Ended, delivery.WordsErased: // neither side has changed
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,11 @@ func (w *deliveryWork) hear(ctx context.Context) (Next, error) {
 	if err != nil {
 		return w.deaf(ctx, err)
 	}
+	if w.state.Unheard != "" {
+		if err := w.note(ctx, delivery.HearAgain{}, nil); err != nil {
+			return Next{}, err
+		}
+	}
 	if there.Cut {
 		w.Integrations.Logger.WarnContext(ctx, "a ticket has more comments at a vendor than are read", "integration", w.state.Integration, "ticket", w.state.Ticket)
 	}
@@ -42,7 +48,11 @@ func (w *deliveryWork) hear(ctx context.Context) (Next, error) {
 	return Next{}, w.hearStatus(ctx, there.Status)
 }
 
-// deaf answers when the vendor is asked again, which it must be: what changed there is told only once.
+// deafFor is how long a vendor is asked again that does not tell how a ticket stands there.
+const deafFor = 72 * time.Hour
+
+// deaf answers when the vendor is asked again, which it must be: what changed there is told only once. One that refuses may be
+// asked by a person to do so no longer, and the ticket may be gone for good: it is asked seldom.
 func (w *deliveryWork) deaf(ctx context.Context, err error) (Next, error) {
 	trouble, ok := errors.AsType[*VendorError](err)
 	refusal := unusable(err)
@@ -53,12 +63,38 @@ func (w *deliveryWork) deaf(ctx context.Context, err error) (Next, error) {
 		return Next{Held: true}, w.hold(ctx, refusal.Code)
 	case ok && trouble.Kind == Limited:
 		return Next{At: w.notBefore(trouble), Limited: true}, nil
-	case ok && trouble.Kind != Down && trouble.Kind != Busy: // it is gone, or hidden: asking again changes nothing
-		return Next{}, w.note(ctx, delivery.HearNothing{Code: string(trouble.Kind), Message: trouble.Message}, nil)
-	case ok || errors.Is(err, context.DeadlineExceeded):
-		return Next{At: w.Clock().Add(w.Pauses.Later[0]), Down: true}, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		trouble = &VendorError{Kind: Down, Message: "It took too long."}
+	case !ok:
+		return Next{}, err
 	}
-	return Next{}, err
+	if err := w.note(ctx, delivery.HearNothing{Code: string(trouble.Kind), Message: trouble.Message}, nil); err != nil {
+		return Next{}, err
+	}
+	soonest, latest := w.Pauses.Later[0], w.Pauses.Later[len(w.Pauses.Later)-1]
+	while := w.Clock().Sub(w.deafSince())
+	switch {
+	case while > deafFor:
+		return Next{}, nil
+	case trouble.Kind == Down || trouble.Kind == Busy:
+		return Next{At: w.Clock().Add(min(max(while, soonest), latest)), Down: trouble.Kind == Down}, nil
+	}
+	return Next{At: w.Clock().Add(latest)}, nil
+}
+
+// deafSince answers since when the vendor does not tell how the ticket stands there.
+func (w *deliveryWork) deafSince() (since time.Time) {
+	for _, r := range w.stream.Events {
+		switch r.Event.(type) {
+		case delivery.HeardAgain:
+			since = time.Time{}
+		case delivery.Unheard:
+			if since.IsZero() {
+				since = r.At
+			}
+		}
+	}
+	return since
 }
 
 // hearComment makes a comment there one here, unless it is: one that came from here is known by our mark. Somebody may have

@@ -139,7 +139,7 @@ func (r Receipt) tell(done *delivery.Done) {
 func (w *deliveryWork) with(ctx context.Context, use func(Connection) error) error {
 	err := w.Integrations.With(ctx, w.request.Org, w.state.Integration, func(c Connection, _ Account) error { return use(c) })
 	trouble, ok := errors.AsType[*VendorError](err)
-	w.answered = err == nil || ok && trouble.Kind != Down
+	w.answered = err == nil || ok && trouble.Kind != Down && trouble.Kind != Busy // which may mean that nobody came to ask
 	return err
 }
 
@@ -218,19 +218,19 @@ func (w *deliveryWork) failed(ctx context.Context, step delivery.Step, err error
 	trouble = &doubt
 	wait, tries := w.Pauses.after(w.state.Tries)
 	switch trouble.Kind {
-	case Limited:
-		next, err := w.wait(ctx, step, delivery.CodeLimited, trouble, w.notBefore(trouble))
-		next.Limited = true
-		return next, err
-	case Down, Busy:
+	case Limited, Down, Busy:
 		if step.Kind == delivery.Create && !trouble.Unsure && w.state.Tries > w.Pauses.soon() && len(w.state.Fallback) > 0 {
 			if rerouted, err := w.reroute(ctx); rerouted || err != nil {
 				return Next{}, err
 			}
 		}
 		if tries {
-			next, err := w.wait(ctx, step, string(trouble.Kind), trouble, now.Add(wait))
-			next.Down = trouble.Kind == Down
+			code, at := string(trouble.Kind), now.Add(wait)
+			if trouble.Kind == Limited {
+				code, at = delivery.CodeLimited, w.notBefore(trouble)
+			}
+			next, err := w.wait(ctx, step, code, trouble, at)
+			next.Down, next.Limited = trouble.Kind == Down, trouble.Kind == Limited
 			return next, err
 		}
 	case Unauthorized, Revoked, Denied, Missing, Rejected, TooLarge: // trying again changes nothing

@@ -197,6 +197,51 @@ func TestALimitIsNoFailure(t *testing.T) {
 	require.Equal(t, p.now.Add(time.Second), p.deliver(d, false).At, "it does not say when")
 }
 
+// A vendor that says "later" for days is as good as down.
+func TestLimitsEndOnceUponATime(t *testing.T) {
+	t.Parallel()
+	p := newPost(t)
+	last := p.connected(both)
+	first := p.connected(integration.Config{SyncEnabled: true, Fallback: []uuid.UUID{last}})
+	_, d := p.opened(first)
+	limits := 0
+	for ; p.state(d).Ended == ""; limits++ {
+		p.vendor.troubles = []error{trouble(commands.Limited)}
+		if next := p.deliver(d, false); !next.At.IsZero() {
+			p.now = next.At
+		}
+	}
+	require.Equal(t, "rerouted", p.state(d).Ended)
+	require.Equal(t, 14, limits, "ten are no failure, and four tries are enough")
+
+	_, d = p.opened(last)
+	for !parked(p.state(d)) {
+		p.vendor.troubles = []error{trouble(commands.Limited)}
+		if next := p.deliver(d, false); !next.At.IsZero() {
+			p.now = next.At
+		}
+	}
+	require.Equal(t, commands.DefaultPauses.AtMost, p.state(d).Tries)
+}
+
+func parked(s delivery.State) bool { return s.Waiting != nil && s.Waiting.Parked }
+
+// One vendor's answer may not end the program.
+func TestAPanicIsAnErrorOfOne(t *testing.T) {
+	t.Parallel()
+	p := newPost(t)
+	to := p.connected(both)
+	_, d := p.opened(to)
+	p.vendor.panics = true
+	_, err := p.deliveries.Deliver(t.Context(), commands.DeliveryJob{Org: p.org, Delivery: d})
+	require.ErrorContains(t, err, "panicked")
+	_, err = p.integrations.Check(t.Context(), p.by(p.ann), to)
+	require.ErrorContains(t, err, "panicked")
+	p.vendor.panics = false
+	p.requireDone(p.deliver(d, false))
+	require.Len(t, p.vendor.tickets, 1)
+}
+
 func TestWhatOnlyAPersonCanMendWaitsForThem(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []commands.VendorErrorKind{commands.Denied, commands.Missing, commands.Rejected, commands.TooLarge} {
@@ -437,9 +482,42 @@ func TestADeafLookGoesOn(t *testing.T) {
 	for _, kind := range []commands.VendorErrorKind{commands.Down, commands.Limited, commands.Missing} {
 		p.vendor.troubles = []error{trouble(kind)}
 		next := p.deliver(d, true)
-		require.Equal(t, kind == commands.Missing, next.Over(), kind)
+		require.False(t, next.Over(), kind)
 	}
 	require.Equal(t, "done", p.vendor.tickets[0].status)
+}
+
+func TestWhatIsNotToldIsAskedForEverMoreRarely(t *testing.T) {
+	t.Parallel()
+	p := newPost(t)
+	_, d := p.opened(p.connected(both))
+	p.deliver(d, false)
+	var pauses []time.Duration
+	p.now = time.Now() // as the log's
+	begun := p.now
+	for over := false; !over; {
+		p.vendor.troubles = []error{trouble(commands.Down)}
+		next := p.deliver(d, true)
+		if over = next.Over(); !over {
+			require.True(t, next.Down)
+			pauses, p.now = append(pauses, next.At.Sub(p.now).Round(time.Second)), next.At
+		}
+	}
+	require.Equal(t, []time.Duration{time.Minute, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour, time.Hour}, pauses[:9])
+	require.Greater(t, p.now.Sub(begun), 72*time.Hour)
+	require.Less(t, len(pauses), 90)
+	require.Equal(t, []any{delivery.Unheard{Code: "unavailable", CreatedBy: p.ann.User, Message: "It is unavailable."}}, p.heard(d), "once is news")
+
+	p.vendor.troubles = []error{trouble(commands.Denied)}
+	require.Equal(t, commands.Next{Answered: true}, p.deliver(d, true), "it is asked only when something changes there")
+	p.vendor.tickets[0].status = "done"
+	p.requireDone(p.deliver(d, true))
+	require.Equal(t, "done", p.state(d).Status)
+	require.Empty(t, p.state(d).Unheard)
+	p.now = begun
+	p.vendor.troubles = []error{trouble(commands.Denied)}
+	require.Equal(t, time.Hour, p.deliver(d, true).At.Sub(p.now), "whoever refuses is asked seldom")
+	require.Len(t, p.heard(d), 4)
 }
 
 func TestAnotherMappingUndoesNothing(t *testing.T) {

@@ -126,6 +126,10 @@ func (s safe) Change(ctx context.Context, org domain.OrgID, id uuid.UUID, change
 	return held, nil
 }
 
+func (s safe) Renew(ctx context.Context, org domain.OrgID, id uuid.UUID, _ integration.Platform, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (commands.Credentials, error) {
+	return s.Change(ctx, org, id, change)
+}
+
 func (safe) Destroy(context.Context, domain.OrgID, uuid.UUID) error            { return nil }
 func (safe) Checked(context.Context, domain.OrgID, uuid.UUID, time.Time) error { return nil }
 
@@ -212,6 +216,20 @@ func (p *post) deliver(id uuid.UUID, hear bool) commands.Next {
 	next, err := p.deliveries.Deliver(p.Context(), commands.DeliveryJob{Org: p.org, Delivery: id, Hear: hear})
 	require.NoError(p, err)
 	return next
+}
+
+// heard is what was noted of whether the vendor tells how a ticket stands.
+func (p *post) heard(id uuid.UUID) (facts []any) {
+	p.Helper()
+	stream, err := p.log.Load(p.Context(), p.org.UUID, id)
+	require.NoError(p, err)
+	for _, r := range stream.Events {
+		switch r.Event.(type) {
+		case delivery.Unheard, delivery.HeardAgain:
+			facts = append(facts, r.Event)
+		}
+	}
+	return facts
 }
 
 // requireDone requires that nothing is left to do.
@@ -322,6 +340,7 @@ type vendor struct {
 	count    int // of what it was asked
 	checked  int
 	illness  error // that a check finds
+	panics   bool
 }
 
 func (v *vendor) always(err error) { v.mu.Lock(); defer v.mu.Unlock(); v.ever = err }
@@ -354,6 +373,9 @@ func (v *vendor) err(ctx context.Context, what string, do func()) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count++
+	if v.panics {
+		panic("what a vendor said")
+	}
 	took := v.took
 	v.mu.Unlock()
 	if took > 0 {
@@ -452,6 +474,9 @@ func (v *vendor) Check(context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.checked++
+	if v.panics {
+		panic("what a vendor said")
+	}
 	return v.illness
 }
 

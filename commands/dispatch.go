@@ -121,6 +121,11 @@ func (d *Dispatcher) keep(ctx context.Context, served map[uuid.UUID]context.Canc
 // giveBack ends the turn at an account that is served no longer. While Run works it is the one to do so: a turn that ended
 // sooner could be taken again for an account that still counts as served, and nobody would serve it then.
 func (d *Dispatcher) giveBack(ctx context.Context, a AccountRef) {
+	d.mu.Lock()
+	if known := d.breathers[a.Integration]; known != nil && known.calm() {
+		delete(d.breathers, a.Integration)
+	}
+	d.mu.Unlock()
 	d.complain(ctx, "give an account back", d.queue.GiveBack(context.WithoutCancel(ctx), d.holder, a))
 }
 

@@ -277,6 +277,28 @@ func TestAVendorThatIsSilentIsLeftAlone(t *testing.T) {
 	})
 }
 
+// One that puts off everything again and again is asked ever more rarely, whatever it says.
+func TestAVendorThatOnlyPutsOffIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, l, _ := running(t)
+		to := p.connected(both)
+		p.vendor.always(trouble(commands.Limited))
+		for range 40 {
+			p.opened(to)
+		}
+		pass(time.Minute)
+		tries := p.vendor.asked()
+		require.Less(t, tries, 25)
+		pass(time.Hour)
+		require.Less(t, p.vendor.asked()-tries, 60)
+		p.vendor.always(nil)
+		pass(10 * time.Minute)
+		require.Len(t, p.vendor.tickets, 40)
+		require.Zero(t, l.length())
+	})
+}
+
 func TestWhatWaitsForAnIntegrationGoesOnWithIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -87,36 +87,42 @@ func (i Integrations) Change(ctx context.Context, r Request, id uuid.UUID, cmd i
 	if err != nil {
 		return eventstore.Stream{}, err
 	}
+	keep := Credentials.with
 	if r.By.Can(domain.ManageIntegrations) && state.Exists && cmd.Moves(state) {
 		if credentials, err = anew(state, credentials); err != nil {
 			return eventstore.Stream{}, err
 		}
+		keep = Credentials.without
 	}
-	return i.replace(ctx, r, id, credentials, cmd)
+	return i.replace(ctx, r, id, credentials, keep, cmd)
 }
 
 // anew answers the credentials for another address, which is told none of those that were given for the one before: else whoever
-// may change an integration could have them sent to themselves.
+// may change an integration could have them sent to themselves. What is not given anew is taken away.
 func anew(s integration.State, credentials map[string]string) (map[string]string, error) {
+	all := map[string]string{}
+	maps.Copy(all, credentials)
 	for _, field := range s.Platform.Credentials(s.AuthType) {
-		if field.Required && credentials[field.Name] == "" {
+		switch {
+		case all[field.Name] != "":
+		case field.Required:
 			return nil, integration.ErrInvalid.On("credentials", fmt.Sprintf("Another address needs the credentials anew; %s is missing.", field.Name))
+		case slices.Contains(s.Credentials, field.Name):
+			all[field.Name] = ""
 		}
 	}
-	if s.AuthType != integration.OAuth2 || credentials[RefreshToken] != "" {
-		return credentials, nil
-	}
-	credentials = maps.Clone(credentials)
-	credentials[RefreshToken] = "" // and the access token goes with it: a person consents anew
-	return credentials, nil
+	return all, nil
 }
 
 // ReplaceCredentials is Change of credentials alone.
 func (i Integrations) ReplaceCredentials(ctx context.Context, r Request, id uuid.UUID, credentials map[string]string) (eventstore.Stream, error) {
-	return i.replace(ctx, r, id, credentials)
+	return i.replace(ctx, r, id, credentials, Credentials.with)
 }
 
-func (i Integrations) replace(ctx context.Context, r Request, id uuid.UUID, credentials map[string]string, cmds ...integration.Command) (eventstore.Stream, error) {
+// keeping answers what becomes of the credentials by what a person gave and took away.
+type keeping func(held Credentials, given map[string]string, removed []string) *Credentials
+
+func (i Integrations) replace(ctx context.Context, r Request, id uuid.UUID, credentials map[string]string, keep keeping, cmds ...integration.Command) (eventstore.Stream, error) {
 	given, removed, err := split(credentials)
 	if err != nil {
 		return eventstore.Stream{}, err
@@ -132,7 +138,9 @@ func (i Integrations) replace(ctx context.Context, r Request, id uuid.UUID, cred
 	if _, err := i.decide(ctx, r, stream, cmds...); err != nil { // nothing is kept of what would be refused
 		return stream, err
 	}
-	if _, err := i.Vault.Change(ctx, r.Org, id, func(_ context.Context, held Credentials) (*Credentials, error) { return held.with(given, removed), nil }); err != nil {
+	if _, err := i.Vault.Change(ctx, r.Org, id, func(_ context.Context, held Credentials) (*Credentials, error) {
+		return keep(held, given, removed), nil
+	}); err != nil {
 		return stream, err
 	}
 	return i.handle(ctx, r, id, cmds...)

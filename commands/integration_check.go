@@ -27,7 +27,8 @@ type Checkup struct {
 
 // Check tries whether a connection can be used as it is set up, and notes what came of it. A vendor's refusal is no error, but an
 // answer. Errors: integration.ErrNotFound, domain.ErrForbidden, and what went wrong on our side.
-func (i Integrations) Check(ctx context.Context, r Request, id uuid.UUID) (Checkup, error) {
+func (i Integrations) Check(ctx context.Context, r Request, id uuid.UUID) (_ Checkup, err error) {
+	defer recovered(ctx, i.Logger, &err)
 	if err := i.mayManage(ctx, r, id); err != nil {
 		return Checkup{}, err
 	}

@@ -24,9 +24,13 @@ type Vault interface {
 
 	// Change has what is kept replaced by what change makes of it, while nobody else can change it, in any process, and answers what is
 	// kept then. It is committed before Change answers. nil leaves everything as it is. What change has begun is brought to its end
-	// even when the caller has gone: a vendor's answer may be the only one there will ever be. Errors: ErrNoCredentials, and
-	// those of change.
+	// even when the caller has gone: a vendor's answer may be the only one there will ever be. Errors: ErrNoCredentials, those of
+	// change, and ErrBusy: when change was not called, its turn did not come in time.
 	Change(ctx context.Context, org domain.OrgID, id uuid.UUID, change func(ctx context.Context, held Credentials) (*Credentials, error)) (Credentials, error)
+
+	// Renew is Change by asking a vendor, of that platform. One that is silent holds up its own platform's renewals, and not
+	// those of all others.
+	Renew(ctx context.Context, org domain.OrgID, id uuid.UUID, of integration.Platform, change func(ctx context.Context, held Credentials) (*Credentials, error)) (Credentials, error)
 
 	// Destroy removes what is kept, if anything is, and the consents that are under way.
 	Destroy(ctx context.Context, org domain.OrgID, id uuid.UUID) error
@@ -67,6 +71,11 @@ func (c Credentials) with(given map[string]string, removed []string) *Credential
 		delete(c.Fields, name)
 	}
 	return &c
+}
+
+// without answers what a person gave alone: nothing stays of what was held, nor of what a vendor gave on its strength.
+func (Credentials) without(given map[string]string, _ []string) *Credentials {
+	return &Credentials{Fields: given}
 }
 
 // renewed answers the credentials with what a vendor gave.

@@ -370,6 +370,30 @@ func TestARenewalThatFailsIsTriedLater(t *testing.T) {
 	require.ErrorContains(t, use(), "a fault of ours")
 }
 
+// Others may be waiting for a vendor that is silent: whoever has no turn has done nothing, and nothing is in doubt.
+func TestARenewalWhoseTurnDoesNotComeIsTriedLater(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	id := b.byConsent()
+	use := func() error {
+		return b.desk.With(t.Context(), b.org, id, func(commands.Connection, commands.Account) error {
+			t.Error("there is no token to use it with")
+			return nil
+		})
+	}
+	for _, b.vault.turns = range []error{commands.ErrBusy, fmt.Errorf("change credentials: %w", context.DeadlineExceeded)} {
+		require.Equal(t, &commands.VendorError{Kind: commands.Busy, Message: "Too many credentials are being renewed at the moment. Nothing was asked of the vendor."}, use())
+	}
+	b.vault.turns = context.Canceled
+	require.ErrorIs(t, use(), context.Canceled)
+	b.vault.turns = nil
+	b.vendor.renew = func(commands.Account, int) (commands.Renewal, error) {
+		return commands.Renewal{}, context.DeadlineExceeded
+	}
+	require.ErrorIs(t, use(), context.DeadlineExceeded, "the vendor was asked")
+	require.False(t, b.state(id).Expired)
+}
+
 // Somebody may give new credentials again and again while they are in use.
 func TestCredentialsThatNeverRestAreGivenUp(t *testing.T) {
 	t.Parallel()

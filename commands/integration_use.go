@@ -110,7 +110,7 @@ func (v *visit) use(ctx context.Context, use func(Connection, Account) error) er
 // has done so since v.held was read.
 func (v *visit) renew(ctx context.Context) (asked bool, err error) {
 	spent := v.held.Revision
-	held, err := v.Vault.Change(ctx, v.org, v.id, func(ctx context.Context, held Credentials) (*Credentials, error) {
+	held, err := v.Vault.Renew(ctx, v.org, v.id, v.state.Platform, func(ctx context.Context, held Credentials) (*Credentials, error) {
 		if held.Revision != spent {
 			return nil, nil
 		}
@@ -129,7 +129,10 @@ func (v *visit) renew(ctx context.Context) (asked bool, err error) {
 		trouble.Unsure = false // of what shall be done nothing was
 		return asked, trouble
 	}
-	if err != nil {
+	switch {
+	case !asked && (errors.Is(err, ErrBusy) || errors.Is(err, context.DeadlineExceeded)):
+		return false, &VendorError{Kind: Busy, Message: "Too many credentials are being renewed at the moment. Nothing was asked of the vendor."}
+	case err != nil:
 		return asked, err
 	}
 	v.held = held

@@ -129,6 +129,7 @@ type strongbox struct {
 	held   map[uuid.UUID]commands.Credentials
 	broken error
 	before func() // runs before a change that is about to be made
+	turns  error  // of renewals; nil: they come
 }
 
 // Put implements commands.Vault.
@@ -171,6 +172,14 @@ func (s *strongbox) Change(ctx context.Context, _ domain.OrgID, id uuid.UUID, ch
 	next.Revision = held.Revision + 1
 	s.held[id] = *next
 	return *next, s.broken
+}
+
+// Renew implements commands.Vault.
+func (s *strongbox) Renew(ctx context.Context, org domain.OrgID, id uuid.UUID, _ integration.Platform, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (commands.Credentials, error) {
+	if s.turns != nil {
+		return commands.Credentials{}, s.turns
+	}
+	return s.Change(ctx, org, id, change)
 }
 
 // Destroy implements commands.Vault.

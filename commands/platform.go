@@ -204,6 +204,9 @@ type Heard struct {
 	// Tickets are those that changed there, as Ref's ID. What changed is asked of the vendor then: notices come out of order.
 	Tickets []string
 
+	// Everything reports that something changed there, and that nobody says what: all tickets are asked for.
+	Everything bool
+
 	// Answer is what the vendor waits for; nil: 200 without words.
 	Answer *WebhookAnswer
 }

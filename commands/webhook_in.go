@@ -30,6 +30,7 @@ type Arrival struct {
 	Integration uuid.UUID
 	Delivery    string   // the vendor's name of it, the same when it comes again
 	Tickets     []string // what changed there, as the vendor calls it
+	Everything  bool     // whatever lives there may have changed
 }
 
 // WebhookAddress is where a vendor sends its webhooks: to one integration, or to all of a platform.
@@ -255,8 +256,10 @@ func (w *WebhooksIn) hear(proven []Account, hook Webhook) (arrivals []Arrival, a
 		if answer == nil {
 			answer = heard.Answer
 		}
-		if tickets := heard.named(); heard.Concerns && len(tickets) > 0 {
-			arrivals = append(arrivals, Arrival{Org: account.Org, Integration: account.Integration, Delivery: heard.delivery(hook.Body), Tickets: tickets})
+		if tickets := heard.named(); heard.Concerns && (heard.Everything || len(tickets) > 0) {
+			arrivals = append(arrivals, Arrival{
+				Org: account.Org, Integration: account.Integration, Delivery: heard.delivery(hook.Body), Tickets: tickets, Everything: heard.Everything,
+			})
 		}
 	}
 	if !understood {

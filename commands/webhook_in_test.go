@@ -68,6 +68,14 @@ func TestATicketThatNobodyKnowsIsRemembered(t *testing.T) {
 	g.becomes("github repeated", nil, toOne(a), hook)
 }
 
+func TestAWebhookThatNamesNothingMayBeAboutEverything(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, false)
+	a := g.account("", secret("s"))
+	g.becomes("github taken", nil, toOne(a), signed("s", hint{Delivery: "d", All: true}))
+	require.Equal(t, []commands.Arrival{{Org: a.Org, Integration: a.Integration, Delivery: "d", Everything: true}}, g.arrived())
+}
+
 func TestWhatConcernsNobodyIsNotKept(t *testing.T) {
 	t.Parallel()
 	for _, placed := range []bool{false, true} {

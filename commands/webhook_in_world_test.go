@@ -76,6 +76,7 @@ type hint struct {
 	Delivery string   `json:"delivery,omitempty"`
 	Tickets  []string `json:"tickets,omitempty"`
 	Question string   `json:"question,omitempty"` // to be answered
+	All      bool     `json:"all,omitempty"`
 }
 
 // Hear implements commands.Platform.
@@ -87,7 +88,7 @@ func (s *signer) Hear(a commands.Account, w commands.Webhook) (commands.Heard, e
 	if json.Unmarshal(w.Body, &h) != nil {
 		return commands.Heard{}, commands.ErrNotUnderstood
 	}
-	heard := commands.Heard{Concerns: h.Place == a.Settings["place"], Delivery: h.Delivery, Tickets: h.Tickets}
+	heard := commands.Heard{Concerns: h.Place == a.Settings["place"], Delivery: h.Delivery, Tickets: h.Tickets, Everything: h.All}
 	if h.Question != "" {
 		heard.Answer = &commands.WebhookAnswer{Status: 202, Type: "text/plain", Body: []byte(h.Question)}
 	}
@@ -211,6 +212,9 @@ func (g *gate) Take(_ context.Context, arrivals []commands.Arrival, _ time.Durat
 			g.taken[key] = true
 			fresh++
 			g.came = append(g.came, a)
+			if a.Everything {
+				woken += len(g.known)
+			}
 			for _, ticket := range a.Tickets {
 				if g.known[ticket] {
 					woken++

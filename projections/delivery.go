@@ -25,6 +25,7 @@ const (
 	DeliveryRetrying  DeliveryStatus = "retrying"  // it is tried again by itself
 	DeliveryHeld      DeliveryStatus = "held"      // it waits for the integration
 	DeliveryParked    DeliveryStatus = "failed"    // it waits for a person
+	DeliveryUnheard   DeliveryStatus = "unheard"   // the ticket is there, and the vendor does not tell how it stands
 	DeliveryDelivered DeliveryStatus = "delivered" // the ticket is there
 	DeliveryEnded     DeliveryStatus = "ended"     // nothing is done any more; the code says why
 )
@@ -49,6 +50,8 @@ type DeliveryRow struct {
 	RetryAt     *time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+
+	unheard delivery.Unheard // why the vendor does not tell how it stands there, while nothing is to be done
 }
 
 // ApplyDelivery folds one event into the row.
@@ -65,9 +68,9 @@ func ApplyDelivery(d DeliveryRow, r eventstore.Recorded) DeliveryRow {
 		}
 		d = DeliveryRow{
 			ID: r.Stream, Org: domain.OrgID{UUID: r.Org}, Integration: e.Integration, Ticket: e.Ticket, CreatedBy: e.CreatedBy, ExternalID: d.ExternalID, ExternalURL: d.ExternalURL,
-			Notes: d.Notes, CreatedAt: created,
+			Notes: d.Notes, CreatedAt: created, unheard: d.unheard,
 		}
-		d.Status = d.resting()
+		d = d.quiet()
 	case delivery.Attempted:
 		d.Step, d.StepKey, d.Tries = e.Step.Kind, e.Step.Key, e.Try
 	case delivery.Done:
@@ -81,11 +84,15 @@ func ApplyDelivery(d DeliveryRow, r eventstore.Recorded) DeliveryRow {
 	case delivery.Retried, delivery.Dropped, delivery.Released:
 		d = d.quiet()
 	case delivery.WordsErased:
-		d.Message, d.Notes = "", nil
+		d.Message, d.Notes, d.unheard.Message = "", nil, ""
 	case delivery.Ended:
 		d = d.quiet()
-		d.Status, d.Code = DeliveryEnded, e.Code
-	case delivery.Progressed, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.Rerouted: // told elsewhere
+		d.Status, d.Code, d.Message = DeliveryEnded, e.Code, ""
+	case delivery.Unheard:
+		d = d.hears(e)
+	case delivery.HeardAgain:
+		d = d.hears(delivery.Unheard{})
+	case delivery.Progressed, delivery.StatusHeard, delivery.CommentHeard, delivery.Rerouted: // told elsewhere
 	}
 	d.Version, d.UpdatedAt = r.Version, r.At
 	return d
@@ -101,18 +108,27 @@ func (d DeliveryRow) done(e delivery.Done) DeliveryRow {
 	return d.quiet()
 }
 
-// quiet is the row when nothing is wrong.
+// quiet is the row when nothing is to be done.
 func (d DeliveryRow) quiet() DeliveryRow {
-	d.Step, d.StepKey, d.Tries, d.Code, d.Message, d.RetryAt = "", uuid.Nil, 0, "", "", nil
-	d.Status = d.resting()
+	d.Step, d.StepKey, d.Tries, d.Code, d.Message, d.RetryAt = "", uuid.Nil, 0, d.unheard.Code, d.unheard.Message, nil
+	switch {
+	case d.ExternalID == "":
+		d.Status = DeliveryWaiting
+	case d.unheard.Code != "":
+		d.Status = DeliveryUnheard
+	default:
+		d.Status = DeliveryDelivered
+	}
 	return d
 }
 
-func (d DeliveryRow) resting() DeliveryStatus {
-	if d.ExternalID == "" {
-		return DeliveryWaiting
+// hears is the row when the vendor tells how the ticket stands, or does not. What is wrong with a step comes first.
+func (d DeliveryRow) hears(not delivery.Unheard) DeliveryRow {
+	resting := d.Status == DeliveryDelivered || d.Status == DeliveryUnheard
+	if d.unheard = not; resting && d.Step == "" {
+		return d.quiet()
 	}
-	return DeliveryDelivered
+	return d
 }
 
 // Deliveries is the deliveries table. It implements Table.
@@ -145,7 +161,7 @@ func (t *Deliveries) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 
 // Projection tells how the table is made.
 func (t *Deliveries) Projection() Projection {
-	return Projection{Name: "deliveries", Key: "id", Nouns: []string{delivery.Decider.Category}, Code: 1, Inline: t}
+	return Projection{Name: "deliveries", Key: "id", Nouns: []string{delivery.Decider.Category}, Code: 2, Inline: t}
 }
 
 // Columns implements Table.

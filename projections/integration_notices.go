@@ -57,7 +57,7 @@ func sentFile(event delivery.Event) uuid.UUID {
 		step = e.Step
 	case delivery.Parked:
 		step = e.Step
-	case delivery.Begun, delivery.Held, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased:
+	case delivery.Begun, delivery.Held, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.HeardAgain, delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased:
 	}
 	if step.Kind != delivery.File {
 		return uuid.Nil
@@ -107,7 +107,7 @@ func (n Notice) aboutSending(event delivery.Event, files map[uuid.UUID]watchedFi
 		n.Type = "file_processing_failed"
 		n.Data = FileFailedNotice{JobID: id, Filename: w.filename, Error: e.Message, Stage: file.IntegrationUpload, Timestamp: progress.Timestamp}
 		return n, true
-	case delivery.Begun, delivery.Held, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased: // about no upload
+	case delivery.Begun, delivery.Held, delivery.Retried, delivery.Dropped, delivery.StatusHeard, delivery.CommentHeard, delivery.Unheard, delivery.HeardAgain, delivery.Released, delivery.Rerouted, delivery.Ended, delivery.WordsErased: // about no upload
 	}
 	n.Type, n.Data = "file_processing_progress", progress
 	return n, true

@@ -246,6 +246,7 @@ func (o office) deliveryOf(r *rapid.T) {
 		delivery.Failed{Step: create, Code: "unavailable", CreatedBy: by, Message: "No answer.", RetryAt: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)},
 		delivery.Parked{Step: delivery.Step{Kind: delivery.File, Key: to}, Code: "invalid", CreatedBy: by, Message: "Not this one."},
 		delivery.Unheard{Code: "missing", CreatedBy: by, Message: "There is no such issue."},
+		delivery.HeardAgain{},
 		delivery.Held{Code: "integration_expired"},
 		delivery.Retried{By: by},
 		delivery.Ended{Code: "ticket_deleted"},

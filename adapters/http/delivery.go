@@ -31,7 +31,7 @@ func (s *Server) deliveryRoutes() {
 const (
 	howTicketsAreSent = "It answers at once: integration_result says what has come of it, and ticket_updated tells when that changes. A ticket that is there already is not sent again."
 	howDeliveriesGo   = "A ticket has one delivery for each integration. pending: something is to be done. retrying: it is tried again by itself at retry_at. held: it waits until the integration can be used. " +
-		"failed: it waits for a person, who lets it be tried again or drops it. delivered: the ticket is there, and nothing else waits. ended: nothing is done any more; code says why."
+		"failed: it waits for a person, who lets it be tried again or drops it. unheard: the ticket is there, and the vendor does not tell how it stands, which is asked again ever more rarely. delivered: the ticket is there, and nothing else waits. ended: nothing is done any more; code says why."
 )
 
 // Delivery is the life of a ticket with an integration.
@@ -39,7 +39,7 @@ type Delivery struct {
 	ID            uuid.UUID  `json:"id"`
 	TicketID      uuid.UUID  `json:"ticket_id"`
 	IntegrationID uuid.UUID  `json:"integration_id"`
-	Status        string     `json:"status" enum:"pending,retrying,held,failed,delivered,ended"`
+	Status        string     `json:"status" enum:"pending,retrying,held,failed,unheard,delivered,ended"`
 	ExternalID    *string    `json:"external_ticket_id"`
 	ExternalURL   *string    `json:"external_ticket_url"`
 	Step          *string    `json:"step" doc:"What is made, or waits: create, update, status, comment or file."`
@@ -72,7 +72,7 @@ type IntegrationPath struct {
 
 type listDeliveriesInput struct {
 	IntegrationPath
-	Status string `query:"status" enum:"pending,retrying,held,failed,delivered,ended"`
+	Status string `query:"status" enum:"pending,retrying,held,failed,unheard,delivered,ended"`
 	Cursor string `query:"cursor" maxLength:"200" doc:"From the Link header of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 

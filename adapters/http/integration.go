@@ -45,7 +45,7 @@ func (s *Server) integrationRoutes(in Integrations) {
 
 const (
 	howItIsConnected = "Credentials are kept sealed and never shown again. The integration is pending until a first check of it succeeds."
-	howItIsChanged   = "settings, mapping and fallback_integration_ids replace what there is. Of the credentials only the supplied ones change, and one that is empty is removed."
+	howItIsChanged   = "settings, mapping and fallback_integration_ids replace what there is. Of the credentials only the supplied ones change, and one that is empty is removed; another base_url is told none that were given before, so all are needed anew."
 )
 
 // IntegrationID is the path parameter of every route of one integration.

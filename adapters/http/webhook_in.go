@@ -28,7 +28,8 @@ const (
 const hookManual = "Where a vendor sends its webhooks: to one integration by its id, or by the name of a platform to all integrations whose secret proves them. " +
 	"They need no token: the signature is checked over the bytes as they came, before anything is understood of them. Handshakes are answered as the vendor " +
 	"asks for it. What has changed there is asked of the vendor behind the answer, so a webhook may come late, twice, and in any order.\n\n" +
-	"A body has 5 MB at most. Whoever sends too many that prove nothing is answered with 429; what is proved is taken all the same."
+	"A body has 5 MB at most. Whoever sends too many that prove nothing, are too large or end in the middle is answered with 429; what is proved is taken " +
+	"all the same, up to 64 KB."
 
 // hooksIn are the routes of what vendors send.
 type hooksIn struct {
@@ -76,14 +77,11 @@ func (h hooksIn) take(ctx context.Context, in *hookInput) (*hookAnswer, error) {
 		h.WebhooksIn.Count("", commands.HookUnknown)
 		return nil, h.drawn(ctx, in.address, err)
 	}
-	body, free, err := h.body(ctx, in.request)
+	body, free, err := h.body(ctx, in.request, in.address)
 	if err != nil {
-		outcome := commands.HookCutOff
-		if errors.Is(err, errHookTooLarge) {
-			outcome = commands.HookTooLarge
-		}
-		h.WebhooksIn.Count(to.Platform, outcome)
-		return nil, err
+		answer := h.drawn(ctx, in.address, err)
+		h.WebhooksIn.Count(to.Platform, unread(err))
+		return nil, answer
 	}
 	defer free()
 	// A body may end with the program, a statement may not.
@@ -101,12 +99,17 @@ func (h hooksIn) take(ctx context.Context, in *hookInput) (*hookAnswer, error) {
 	return &hookAnswer{Status: answer.Status, ContentType: answer.Type, Body: answer.Body}, nil
 }
 
-// errHookTooLarge refuses a webhook that is longer than any vendor's.
-var errHookTooLarge = &domain.Error{Kind: domain.TooLarge, Code: "webhook_too_large", Message: "The webhook is larger than 5 MB."}
+var (
+	// errHookTooLarge refuses a webhook that is longer than any vendor's.
+	errHookTooLarge = &domain.Error{Kind: domain.TooLarge, Code: "webhook_too_large", Message: "The webhook is larger than 5 MB."}
+
+	// errHookUnproven refuses a large webhook of an address that is spent; drawn answers it with 429, and when to come back.
+	errHookUnproven = &domain.Error{Kind: domain.Unavailable, Code: "webhooks_busy", Message: "Large webhooks of this address are not taken at the moment. Send it again."}
+)
 
 // body answers the bytes of a webhook. There is room for so many large ones only: whoever sends them slowly must not fill the
-// memory. free gives the room back.
-func (h hooksIn) body(ctx context.Context, r *nethttp.Request) (body []byte, free func(), err error) {
+// memory, and whoever has sent too much that proves nothing gets no place there. free gives the room back.
+func (h hooksIn) body(ctx context.Context, r *nethttp.Request, address string) (body []byte, free func(), err error) {
 	size := r.ContentLength
 	switch {
 	case size > hookMost:
@@ -116,6 +119,9 @@ func (h hooksIn) body(ctx context.Context, r *nethttp.Request) (body []byte, fre
 	}
 	free = func() {}
 	if size > hookSmall {
+		if h.spent(address) {
+			return nil, nil, errHookUnproven
+		}
 		if h.room.Acquire(ctx, size) != nil {
 			return nil, nil, newProblem(ctx, nethttp.StatusServiceUnavailable, "webhooks_busy", "There are too many large webhooks at the moment. Send it again.")
 		}
@@ -126,6 +132,17 @@ func (h hooksIn) body(ctx context.Context, r *nethttp.Request) (body []byte, fre
 		return nil, nil, hookProblem(ctx, err)
 	}
 	return body, free, nil
+}
+
+// unread says what became of a webhook whose body was not read.
+func unread(err error) commands.WebhookOutcome {
+	switch {
+	case errors.Is(err, errHookTooLarge):
+		return commands.HookTooLarge
+	case errors.Is(err, errHookUnproven):
+		return commands.HookLimited
+	}
+	return commands.HookCutOff
 }
 
 // hookProblem answers why a body did not come.
@@ -154,14 +171,22 @@ func (h hooksIn) spent(address string) bool {
 // drawn draws what proves nothing on the budget of its address.
 func (h hooksIn) drawn(ctx context.Context, address string, err error) error {
 	limit := h.config.Limits.Auth
-	nothing := []domain.Kind{domain.Unauthenticated, domain.NotFound, domain.Unavailable}
-	if limit.Requests == 0 || !slices.Contains(nothing, domain.KindOf(err)) {
+	if limit.Requests == 0 || !provesNothing(err) {
 		return err
 	}
 	if v := h.limiter.take(unproven(address), limit); !v.allowed {
 		return tooMany(ctx, v, "Too many webhooks that prove nothing")
 	}
 	return err
+}
+
+// provesNothing reports why a webhook was not taken that proves nothing. What was cut off, or is too large, was never proved, and
+// had a place among the large ones all the same.
+func provesNothing(err error) bool {
+	if cutOff, ok := errors.AsType[*Problem](err); ok {
+		return cutOff.Status == nethttp.StatusBadRequest || cutOff.Status == nethttp.StatusRequestTimeout
+	}
+	return slices.Contains([]domain.Kind{domain.Unauthenticated, domain.NotFound, domain.Unavailable, domain.TooLarge}, domain.KindOf(err))
 }
 
 // admitHook draws a webhook on the budget of the integration that it is for.

@@ -233,7 +233,7 @@ func TestAWebhookMayBeSoLarge(t *testing.T) {
 
 	// One that says that it is too large is refused before anything of it is read.
 	s := hooksIn{d.http, semaphore.NewWeighted(hookRoom)}
-	_, _, err = s.body(t.Context(), &nethttp.Request{ContentLength: 10 << 20, Body: io.NopCloser(failing{errors.New("it was read")})})
+	_, _, err = s.body(t.Context(), &nethttp.Request{ContentLength: 10 << 20, Body: io.NopCloser(failing{errors.New("it was read")})}, "")
 	require.ErrorIs(t, err, errHookTooLarge)
 }
 
@@ -252,10 +252,10 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	}{
 		{408, t.Context(), os.ErrDeadlineExceeded}, {408, late, context.DeadlineExceeded}, {400, t.Context(), io.ErrUnexpectedEOF}, {413, t.Context(), errTooMuch},
 	} {
-		_, _, err := s.body(c.ctx, &nethttp.Request{ContentLength: 10, Body: io.NopCloser(failing{c.err})})
+		_, _, err := s.body(c.ctx, &nethttp.Request{ContentLength: 10, Body: io.NopCloser(failing{c.err})}, "")
 		require.Equal(t, c.want, s.problem(t.Context(), err).Status, "%v", c.err)
 	}
-	_, _, err := s.body(ended, &nethttp.Request{ContentLength: 10, Body: io.NopCloser(failing{os.ErrDeadlineExceeded})})
+	_, _, err := s.body(ended, &nethttp.Request{ContentLength: 10, Body: io.NopCloser(failing{os.ErrDeadlineExceeded})}, "")
 	require.ErrorIs(t, err, context.Canceled)
 
 	// A client that stops in the middle of it.
@@ -278,17 +278,17 @@ func TestThereIsRoomForSoManyLargeOnes(t *testing.T) {
 	of := func(size int64) *nethttp.Request {
 		return &nethttp.Request{ContentLength: size, Body: io.NopCloser(io.LimitReader(zeros{}, size))}
 	}
-	_, free, err := s.body(t.Context(), of(70<<10))
+	_, free, err := s.body(t.Context(), of(70<<10), "")
 	require.NoError(t, err)
-	_, _, err = s.body(ctx, of(70<<10))
+	_, _, err = s.body(ctx, of(70<<10), "")
 	require.Equal(t, 503, s.problem(t.Context(), err).Status)
-	_, small, err := s.body(ctx, of(10))
+	_, small, err := s.body(ctx, of(10), "")
 	require.NoError(t, err, "who is small waits for nobody")
 	small()
 	free()
-	_, _, err = s.body(t.Context(), &nethttp.Request{ContentLength: 70 << 10, Body: io.NopCloser(failing{io.ErrUnexpectedEOF})})
+	_, _, err = s.body(t.Context(), &nethttp.Request{ContentLength: 70 << 10, Body: io.NopCloser(failing{io.ErrUnexpectedEOF})}, "")
 	require.Equal(t, 400, s.problem(t.Context(), err).Status)
-	_, _, err = s.body(t.Context(), of(90<<10))
+	_, _, err = s.body(t.Context(), of(90<<10), "")
 	require.NoError(t, err, "the room of what was cut off is free again")
 }
 
@@ -311,6 +311,64 @@ func TestFloodsAreRefusedAndVendorsAreNot(t *testing.T) {
 	require.Equal(t, 429, status, "secrets are not tried for one that sends nonsense")
 	status, _, _ = d.send("POST", "/api/v1/auth/login", "", []byte(`{}`))
 	require.NotEqual(t, 429, status, "people sign in from wherever they are")
+}
+
+// Whoever holds the places of large webhooks and proves nothing gets none for a while: others have them.
+func TestWhatIsCutOffOrTooLargeIsCounted(t *testing.T) {
+	t.Parallel()
+	d := newHookDoor(t, Limits{Auth: Limit{Requests: 3, Window: time.Hour}})
+	half := func(length int64) {
+		t.Helper()
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", d.Listener.Addr().String())
+		require.NoError(t, err)
+		before := d.count(" cut_off")
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nhalf", d.one(), length)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		require.Eventually(t, func() bool { return d.count(" cut_off") == before+1 }, time.Minute, time.Millisecond)
+	}
+	large := func(delivery string) (int, nethttp.Header) {
+		t.Helper()
+		status, header, _ := d.send("POST", d.one(), "s", make([]byte, hookSmall+1), "X-Delivery", delivery)
+		return status, header
+	}
+	half(hookMost)
+	half(10)
+	status, _ := large("1")
+	require.Equal(t, 200, status, "the address may send some more")
+	status, _, _ = d.send("POST", d.one(), "s", make([]byte, hookMost+1))
+	require.Equal(t, 413, status)
+
+	status, header := large("2")
+	require.Equal(t, 429, status)
+	require.NotEmpty(t, header.Get("Retry-After"))
+	require.Equal(t, 1, d.count(" limited"))
+	status, _, _ = d.send("POST", d.one(), "s", []byte("x"), "X-Delivery", "3")
+	require.Equal(t, 200, status, "a small one needs no place")
+	status, _, _ = d.send("POST", d.one(), "s", make([]byte, hookMost+1))
+	require.Equal(t, 429, status)
+	require.Equal(t, 2, d.count(" too_large"))
+}
+
+// Whoever finds no place, or is sent away by a program that stops, has done nothing wrong.
+func TestWhatIsNotTheSendersFaultIsNotCounted(t *testing.T) {
+	t.Parallel()
+	d := newHookDoor(t, Limits{Auth: Limit{Requests: 1, Window: time.Hour}})
+	s := hooksIn{d.http, semaphore.NewWeighted(0)}
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(errEnding)
+	in := &hookInput{Integration: d.id.String(), address: "192.0.2.1", request: httptest.NewRequestWithContext(t.Context(), "POST", d.one(), bytes.NewReader(make([]byte, hookSmall+1)))}
+	_, err := s.take(ended, in)
+	require.Equal(t, 503, s.problem(t.Context(), err).Status, "there is no place")
+	in.request = httptest.NewRequestWithContext(t.Context(), "POST", d.one(), failing{os.ErrDeadlineExceeded})
+	in.request.ContentLength = 10
+	_, err = s.take(ended, in)
+	require.ErrorIs(t, err, context.Canceled)
+	require.False(t, s.spent(in.address))
+
+	_, err = s.take(t.Context(), in)
+	require.Equal(t, 408, s.problem(t.Context(), err).Status)
+	require.True(t, s.spent(in.address))
 }
 
 func TestOneIntegrationTakesSoManyWebhooks(t *testing.T) {

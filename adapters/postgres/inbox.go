@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ticketd/commands"
@@ -47,14 +49,48 @@ func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival, later time
 	var deliveries, tickets []string
 	for _, a := range arrivals {
 		integrations, orgs, deliveries = append(integrations, a.Integration), append(orgs, a.Org.UUID), append(deliveries, a.Delivery)
+		if a.Everything { // its rows are taken below, all in their order
+			continue
+		}
 		for _, ticket := range a.Tickets {
 			holders, tickets = append(holders, a.Integration), append(tickets, ticket)
 		}
 	}
-	if err := i.Pool.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets, later).Scan(&fresh, &woken); err != nil {
+	take := func(q querier) error {
+		return q.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets, later).Scan(&fresh, &woken)
+	}
+	everything := slices.IndexFunc(arrivals, func(a commands.Arrival) bool { return a.Everything })
+	if everything < 0 {
+		err = take(i.Pool)
+	} else {
+		err = pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
+			if err := take(tx); err != nil || fresh == 0 {
+				return err
+			}
+			return wakeEverything(ctx, tx, arrivals, later, &woken)
+		})
+	}
+	if err != nil {
 		return 0, 0, fmt.Errorf("take a webhook: %w", err)
 	}
 	return fresh, woken, nil
+}
+
+// wakeEverything has all looked at that lives with integrations of which nobody says what changed there.
+func wakeEverything(ctx context.Context, tx pgx.Tx, arrivals []commands.Arrival, later time.Duration, woken *int) error {
+	var integrations, orgs [][16]byte
+	for _, a := range arrivals {
+		if a.Everything {
+			integrations, orgs = append(integrations, a.Integration), append(orgs, a.Org.UUID)
+		}
+	}
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
+		SELECT d.id, d.org_id, d.integration_id, now() + $3::interval, `+firstWake+`, true
+		FROM deliveries d JOIN unnest($1::uuid[], $2::uuid[]) AS a (org_id, integration_id) USING (org_id, integration_id)
+		WHERE (d.external_id <> '' OR d.step = 'create') AND d.status <> 'ended' ORDER BY d.id`+WakeDeliveries, orgs, integrations, later)
+	*woken += int(tag.RowsAffected())
+	return err
 }
 
 // sweepAtATime is how many rows a statement of a sweep removes, so that none takes long.

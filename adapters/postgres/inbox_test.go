@@ -121,6 +121,32 @@ func TestWebhooksAreGathered(t *testing.T) {
 	require.True(t, jobs[0].Hear)
 }
 
+// A vendor may know that it did not tell something, and not what.
+func TestAWebhookMayBeAboutEverything(t *testing.T) {
+	t.Parallel()
+	p, a, b := newPostbox(t), newAccount(), newAccount()
+	seven, eight, waiting := p.delivery(a, "7"), p.delivery(a, "8"), p.delivery(a, "")
+	other := p.delivery(b, "7")
+	missed := arrival(a, "d1", "7")
+	missed.Everything = true
+	fresh, woken := p.take(missed)
+	require.Equal(t, []int{1, 2}, []int{fresh, woken})
+	for _, id := range []uuid.UUID{seven, eight} {
+		wakes, hear := p.queued(id)
+		require.Equal(t, 1, wakes)
+		require.True(t, hear)
+	}
+	for _, id := range []uuid.UUID{waiting, other} {
+		wakes, _ := p.queued(id)
+		require.Zero(t, wakes)
+	}
+	fresh, woken = p.take(missed)
+	require.Equal(t, []int{0, 0}, []int{fresh, woken}, "a repetition does nothing")
+	sister := arrival(b, "d1", "7")
+	_, woken = p.take(arrival(a, "d2", "8"), sister)
+	require.Equal(t, 2, woken)
+}
+
 func TestNobodyElsesDeliveriesAreWoken(t *testing.T) {
 	t.Parallel()
 	p, a, b := newPostbox(t), newAccount(), newAccount()

@@ -15,6 +15,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/integration"
 	"ticketd/eventstore"
 )
 
@@ -29,7 +30,7 @@ type Vault struct {
 
 // NewVault answers the vault in this database.
 func NewVault(pool *pgxpool.Pool, keys *eventstore.Keyring, log *slog.Logger) *Vault {
-	return &Vault{pool: pool, keys: keys, log: log, limits: usualLimits, changing: changing{of: map[domain.OrgID]struct{}{}}}
+	return &Vault{pool: pool, keys: keys, log: log, limits: usualLimits, changing: changing{of: map[domain.OrgID]integration.Platform{}}}
 }
 
 // content is what is sealed.

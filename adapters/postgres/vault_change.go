@@ -14,6 +14,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/integration"
 )
 
 // vaultRest is how long whoever waits for a change rests before looking again.
@@ -21,32 +22,45 @@ const vaultRest = 25 * time.Millisecond
 
 // vaultLimits say how patient a change is.
 type vaultLimits struct {
+	wait   time.Duration // for its turn
 	change time.Duration // how long a vendor may take
 	try    time.Duration // how long the database may take to keep what the vendor gave
 	rest   time.Duration // before it is tried again
 	tries  int
 }
 
-var usualLimits = vaultLimits{change: 45 * time.Second, try: 5 * time.Second, rest: time.Second, tries: 10}
+var usualLimits = vaultLimits{wait: 45 * time.Second, change: 45 * time.Second, try: 5 * time.Second, rest: time.Second, tries: 10}
 
 // mostChanges is how many changes one process makes at a time: each holds a connection for as long as a vendor takes to answer, and
 // they must leave some to everybody else.
 const mostChanges = 4
 
-// changing is which organizations change credentials in this process. Each changes those of one integration at a time, so that
-// the vendors of one do not hold up all others.
+// mostOfPlatform is how many of them ask the vendors of one platform: when its login is silent, the others have the rest.
+const mostOfPlatform = mostChanges / 2
+
+// changing is which organizations change credentials in this process, and the platform that each asks for them; empty: it asks
+// nobody. Each changes those of one integration at a time, so that the vendors of one do not hold up all others.
 type changing struct {
 	mu sync.Mutex
-	of map[domain.OrgID]struct{}
+	of map[domain.OrgID]integration.Platform
 }
 
-func (c *changing) begin(org domain.OrgID) bool {
+func (c *changing) begin(org domain.OrgID, asked integration.Platform) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, busy := c.of[org]; busy || len(c.of) >= mostChanges {
 		return false
 	}
-	c.of[org] = struct{}{}
+	same := 0
+	for _, other := range c.of {
+		if other == asked && asked != "" {
+			same++
+		}
+	}
+	if same >= mostOfPlatform {
+		return false
+	}
+	c.of[org] = asked
 	return true
 }
 
@@ -56,16 +70,24 @@ func (c *changing) end(org domain.OrgID) {
 	delete(c.of, org)
 }
 
-// Change implements commands.Vault. Who waits for another holds no connection meanwhile, and can leave at any time. Errors, beside
-// those: commands.ErrBusy when the lock was lost, and another has changed them meanwhile.
+// Change implements commands.Vault.
 func (v *Vault) Change(ctx context.Context, org domain.OrgID, id uuid.UUID, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (commands.Credentials, error) {
+	return v.Renew(ctx, org, id, "", change)
+}
+
+// Renew implements commands.Vault. Who waits for another holds no connection meanwhile, and can leave at any time. Errors, beside
+// those: commands.ErrBusy when the lock was lost, and another has changed them meanwhile.
+func (v *Vault) Renew(ctx context.Context, org domain.OrgID, id uuid.UUID, of integration.Platform, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (commands.Credentials, error) {
+	late := time.After(v.limits.wait)
 	for {
-		held, locked, err := v.changeNow(ctx, org, id, change)
+		held, locked, err := v.changeNow(ctx, org, id, of, change)
 		if locked || err != nil {
 			return held, err
 		}
 		select {
 		case <-time.After(vaultRest):
+		case <-late:
+			return held, commands.ErrBusy
 		case <-ctx.Done():
 			return held, ctx.Err()
 		}
@@ -73,8 +95,8 @@ func (v *Vault) Change(ctx context.Context, org domain.OrgID, id uuid.UUID, chan
 }
 
 // changeNow answers false when another is changing the credentials at the moment, or there are too many who change some.
-func (v *Vault) changeNow(ctx context.Context, org domain.OrgID, id uuid.UUID, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (held commands.Credentials, locked bool, err error) {
-	if !v.changing.begin(org) {
+func (v *Vault) changeNow(ctx context.Context, org domain.OrgID, id uuid.UUID, of integration.Platform, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) (held commands.Credentials, locked bool, err error) {
+	if !v.changing.begin(org, of) {
 		return held, false, nil
 	}
 	defer v.changing.end(org)

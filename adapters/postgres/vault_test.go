@@ -19,6 +19,7 @@ import (
 
 	"ticketd/commands"
 	"ticketd/domain"
+	"ticketd/domain/integration"
 	"ticketd/eventstore"
 )
 
@@ -227,6 +228,51 @@ func TestAnOrganizationWhoseVendorsAreSlowHoldsUpNoOther(t *testing.T) {
 	all.Wait()
 }
 
+// The login of one platform is silent for everybody.
+func TestAPlatformThatIsSilentHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, migrated(t), &strings.Builder{})
+	v.limits.wait = 10 * vaultRest
+	nothing := func(context.Context, commands.Credentials) (*commands.Credentials, error) { return nil, nil }
+	end, begun := make(chan struct{}), make(chan struct{}, mostChanges)
+	hear := sync.OnceFunc(func() { close(end) })
+	defer hear()
+	silent := func(context.Context, commands.Credentials) (*commands.Credentials, error) {
+		begun <- struct{}{}
+		<-end
+		return nil, nil
+	}
+	renew := func(of integration.Platform, change func(context.Context, commands.Credentials) (*commands.Credentials, error)) error {
+		org, id := anOrg(), uuid.New()
+		_, err := v.Put(t.Context(), org, id, map[string]string{"token": "1"})
+		require.NoError(t, err)
+		_, err = v.Renew(t.Context(), org, id, of, change)
+		return err
+	}
+	var all sync.WaitGroup
+	for range mostOfPlatform {
+		all.Go(func() { assert.NoError(t, renew(integration.Jira, silent)) })
+	}
+	for range mostOfPlatform {
+		<-begun
+	}
+	require.ErrorIs(t, renew(integration.Jira, nothing), commands.ErrBusy, "its turn does not come in time")
+	require.NoError(t, renew(integration.Slack, nothing))
+	require.NoError(t, renew("", nothing), "what a person gives")
+
+	for range mostChanges - mostOfPlatform {
+		all.Go(func() { assert.NoError(t, renew(integration.Slack, silent)) })
+	}
+	for range mostChanges - mostOfPlatform {
+		<-begun
+	}
+	require.ErrorIs(t, renew(integration.GitHub, nothing), commands.ErrBusy, "connections are left to everybody else")
+	hear()
+	all.Wait()
+	require.NoError(t, renew(integration.Jira, nothing))
+	require.Empty(t, begun)
+}
+
 func TestAVendorThatTakesTooLongToRenewIsGivenUp(t *testing.T) {
 	t.Parallel()
 	v, org, id := newVault(t, migrated(t), &strings.Builder{}), anOrg(), uuid.New()
@@ -270,7 +316,7 @@ func TestWhatAVendorGaveDoesNotWaitForItsOwnConnection(t *testing.T) {
 	t.Cleanup(pool.Close)
 	log := &strings.Builder{}
 	v, org, id := newVault(t, pool, log), anOrg(), uuid.New()
-	v.limits = vaultLimits{change: 2 * time.Second, try: time.Second, rest: 10 * time.Millisecond, tries: 2}
+	v.limits = vaultLimits{wait: time.Second, change: 2 * time.Second, try: time.Second, rest: 10 * time.Millisecond, tries: 2}
 	_, err = v.Put(t.Context(), org, id, map[string]string{"token": "1"})
 	require.NoError(t, err)
 	_, err = pool.Exec(t.Context(), `

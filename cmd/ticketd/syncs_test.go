@@ -139,7 +139,8 @@ func TestASyncBringsBothSidesTogether(t *testing.T) {
 // One of three cannot be asked for: the report says why, in the vendor's words, and the others are looked at.
 func TestASyncSaysWhatFailed(t *testing.T) {
 	t.Parallel()
-	ada := boot(t, hasty).founder("ada")
+	i := boot(t, hasty, func(c *config) { c.deliveryPauses.Later = []time.Duration{time.Hour} })
+	ada := i.founder("ada")
 	w := ada.connects(begins(t, integration.Zendesk)).usable()
 	for n := range 3 {
 		w.arrived(ada.ticket(object{"title": fmt.Sprint("Ticket ", n), "integration_id": w.id}).id())
@@ -157,7 +158,12 @@ func TestASyncSaysWhatFailed(t *testing.T) {
 	}
 	require.Len(t, reasons, 1)
 	require.Contains(t, reasons[0], wrong.says)
+	unheard := ada.get(w.path + "/deliveries?status=unheard").list()
+	require.Len(t, unheard, 1)
+	require.Equal(t, "forbidden", unheard[0]["code"])
+	require.Contains(t, unheard[0]["last_error"], wrong.says)
 	require.Equal(t, 3.0, w.synced(false)["skipped"], "it was only then")
+	require.Empty(t, ada.get(w.path+"/deliveries?status=unheard").list())
 }
 
 // Its program ends in the middle of a sync; another takes it up, and looks at nothing again that was told.

@@ -128,6 +128,7 @@ func TestNothingIsLostOrDoubledWhateverTheVendorDoes(t *testing.T) {
 		for name, fault := range map[string]vendorfake.Fault{
 			"500":            {Times: 2, Status: 500, Body: `{"message":"Something broke."}`},
 			"broken JSON":    {Times: 1, Garbage: true},
+			"null":           {Times: 1, Status: 200, Body: "null"},
 			"dropped before": {Times: 1, DropBefore: true},
 			"dropped after":  {Times: 1, DropAfter: true},
 		} {

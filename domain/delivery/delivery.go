@@ -30,6 +30,8 @@ type State struct {
 	Tries       int                  // of the step that is being made
 	Waiting     *Waiting             // nil: nothing is wrong
 	Held        string               // why everything waits
+	Unheard     string               // why the vendor does not tell how the ticket stands there; empty: it does
+	Limits      int                  // how often in a row the vendor has put the step off
 	Ended       string
 	Erased      bool // what the vendor said
 }
@@ -126,6 +128,9 @@ type HearComment struct {
 // HearNothing notes why the vendor did not tell how the ticket stands there.
 type HearNothing struct{ Code, Message string }
 
+// HearAgain notes that it does tell.
+type HearAgain struct{}
+
 // Release notes that nothing waits any more.
 type Release struct{}
 
@@ -157,6 +162,7 @@ func (Hold) isCommand()        {}
 func (HearStatus) isCommand()  {}
 func (HearComment) isCommand() {}
 func (HearNothing) isCommand() {}
+func (HearAgain) isCommand()   {}
 func (Release) isCommand()     {}
 func (EraseWords) isCommand()  {}
 func (Reroute) isCommand()     {}
@@ -219,7 +225,9 @@ func Decide(s State, c Command) ([]Event, error) {
 		_, known := s.Heard[c.External]
 		return s.unless(known, CommentHeard{External: c.External, Comment: c.Comment})
 	case HearNothing:
-		return s.unless(false, Unheard{Code: c.Code, CreatedBy: s.CreatedBy, Message: c.Message})
+		return s.unless(s.Unheard == c.Code, Unheard{Code: c.Code, CreatedBy: s.CreatedBy, Message: c.Message})
+	case HearAgain:
+		return s.unless(s.Unheard == "", HeardAgain{})
 	case Release:
 		return s.unless(s.Waiting == nil && s.Held == "", Released{})
 	case EraseWords:
@@ -350,17 +358,14 @@ func Evolve(s State, e Event) State {
 		s = s.done(e)
 	case Failed:
 		s.Waiting = &Waiting{Step: e.Step, Code: e.Code, RetryAt: e.RetryAt}
-		if e.Code == CodeLimited { // waiting for one's turn is no failure
-			s.Tries--
-		}
-		s = s.settled(e.Unsure)
+		s = s.limited(e.Code == CodeLimited).settled(e.Unsure)
 	case Parked:
 		s.Waiting = &Waiting{Step: e.Step, Code: e.Code, Parked: true}
 		s = s.settled(e.Unsure)
 	case Held:
 		s.Held = e.Code
 	case Retried:
-		s.Waiting, s.Tries = nil, 0
+		s.Waiting, s.Tries, s.Limits = nil, 0, 0
 	case Dropped:
 		s = s.without(e.Step)
 	case StatusHeard:
@@ -368,8 +373,11 @@ func Evolve(s State, e Event) State {
 	case CommentHeard:
 		s = s.knows(e.External, e.Comment)
 	case Released:
-		s.Waiting, s.Held, s.Tries = nil, "", 0
-	case Unheard: // nothing has changed that is known
+		s.Waiting, s.Held, s.Tries, s.Limits = nil, "", 0, 0
+	case Unheard:
+		s.Unheard = e.Code
+	case HeardAgain:
+		s.Unheard = ""
 	case Rerouted: // it has ended with it
 	case Ended:
 		s.Ended, s.Waiting = e.Code, nil
@@ -378,6 +386,22 @@ func Evolve(s State, e Event) State {
 		}
 	case WordsErased:
 		s.Erased = true
+	}
+	return s
+}
+
+// fewLimits is how often in a row a step may be put off before that counts as a failed try: a vendor that only ever says "later"
+// is as good as down.
+const fewLimits = 10
+
+// limited counts how often a step was put off: waiting for one's turn is no failure.
+func (s State) limited(so bool) State {
+	if !so {
+		s.Limits = 0
+		return s
+	}
+	if s.Limits++; s.Limits <= fewLimits {
+		s.Tries--
 	}
 	return s
 }
@@ -391,7 +415,7 @@ func (s State) settled(unsure bool) State {
 }
 
 func (s State) done(e Done) State {
-	s.InDoubt, s.Waiting, s.Tries, s.Held = nil, nil, 0, ""
+	s.InDoubt, s.Waiting, s.Tries, s.Limits, s.Held = nil, nil, 0, 0, ""
 	switch e.Step.Kind {
 	case Create:
 		s.External, s.Place, s.URL, s.Words, s.Status = e.External, e.Place, e.URL, e.Step.Words, e.Step.Status
@@ -410,7 +434,7 @@ func (s State) done(e Done) State {
 // without is the state in which a step counts as done, for nobody wants it any more. Whether the ticket was made there stays in
 // doubt: whoever sends it again finds out first.
 func (s State) without(step Step) State {
-	s.Waiting, s.Tries = nil, 0
+	s.Waiting, s.Tries, s.Limits = nil, 0, 0
 	if step.Kind != Create {
 		s.InDoubt = nil
 	}

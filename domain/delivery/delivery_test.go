@@ -51,6 +51,11 @@ func TestDelivery(t *testing.T) {
 	park := delivery.Park{Step: create, Code: "invalid", Message: "No."}
 	as := func(role domain.Role) domain.Actor { who := support; who.Role = role; return who }
 	made := []delivery.Event{begun, tried(create, 1), created}
+	unheard := delivery.Unheard{Code: "missing", CreatedBy: ann, Message: "Gone."}
+	limited := []delivery.Event{begun}
+	for range 11 {
+		limited = append(limited, tried(create, 1), delivery.Failed{Step: create, Code: delivery.CodeLimited, RetryAt: at})
+	}
 	over := []delivery.Event{begun, tried(create, 1), parked(create), delivery.Dropped{Step: create, By: ann}, delivery.Ended{Code: "dropped"}}
 	for _, s := range []struct {
 		name    string
@@ -69,6 +74,9 @@ func TestDelivery(t *testing.T) {
 		{name: "attempt something else meanwhile", given: append(made, tried(comment, 1)), when: delivery.Attempt{Step: file}, refused: delivery.ErrSuperseded},
 		{name: "attempt after a failure", given: []delivery.Event{begun, tried(create, 1), failed(create, false)}, when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 2)}},
 		{name: "attempt after a limit", given: []delivery.Event{begun, tried(create, 1), delivery.Failed{Step: create, Code: delivery.CodeLimited, RetryAt: at}}, when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 1)}},
+		{name: "attempt after ten limits", given: limited[:21], when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 1)}},
+		{name: "attempt after one too many", given: limited, when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 2)}},
+		{name: "attempt after limits and a failure", given: append(limited[:21:21], tried(create, 1), failed(create, false), tried(create, 2), limited[2]), when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 2)}},
 		{name: "attempt after a person let it go on", given: []delivery.Event{begun, tried(create, 4), parked(create), delivery.Retried{By: ann}}, when: delivery.Attempt{Step: create}, then: []delivery.Event{tried(create, 1)}},
 		{name: "attempt the next", given: made, when: delivery.Attempt{Step: comment}, then: []delivery.Event{tried(comment, 1)}},
 		{name: "attempt before it begins", when: delivery.Attempt{Step: create}, refused: delivery.ErrNotFound},
@@ -94,7 +102,12 @@ func TestDelivery(t *testing.T) {
 		{name: "hear a comment again", given: append(made, delivery.CommentHeard{External: "c1", Comment: hello}), when: delivery.HearComment{External: "c1", Comment: hello}},
 		{name: "hear our own", given: append(made, tried(comment, 1), delivery.Done{Step: comment, External: "c1"}), when: delivery.HearComment{External: "c1", Comment: hello}},
 
-		{name: "hear nothing", given: made, when: delivery.HearNothing{Code: "missing", Message: "Gone."}, then: []delivery.Event{delivery.Unheard{Code: "missing", CreatedBy: ann, Message: "Gone."}}},
+		{name: "hear nothing", given: made, when: delivery.HearNothing{Code: "missing", Message: "Gone."}, then: []delivery.Event{unheard}},
+		{name: "hear nothing still", given: append(made, unheard), when: delivery.HearNothing{Code: "missing", Message: "Not here."}},
+		{name: "hear nothing for another reason", given: append(made, unheard), when: delivery.HearNothing{Code: "forbidden", Message: "No."}, then: []delivery.Event{delivery.Unheard{Code: "forbidden", CreatedBy: ann, Message: "No."}}},
+		{name: "hear again", given: append(made, unheard), when: delivery.HearAgain{}, then: []delivery.Event{delivery.HeardAgain{}}},
+		{name: "hear as ever", given: append(made, unheard, delivery.HeardAgain{}), when: delivery.HearAgain{}},
+		{name: "hear nothing once more", given: append(made, unheard, delivery.HeardAgain{}), when: delivery.HearNothing{Code: "missing", Message: "Gone."}, then: []delivery.Event{unheard}},
 		{name: "release what waits", given: append(made, tried(comment, 1), failed(comment, false)), when: delivery.Release{}, then: []delivery.Event{delivery.Released{}}},
 		{name: "release what is held", given: append(made, delivery.Held{Code: "expired"}), when: delivery.Release{}, then: []delivery.Event{delivery.Released{}}},
 		{name: "release nothing", given: made, when: delivery.Release{}},

@@ -103,12 +103,15 @@ type CommentHeard struct {
 	Comment  uuid.UUID `json:"comment"`
 }
 
-// Unheard says that the vendor did not tell how the ticket stands there, and would not if it was asked again.
+// Unheard says that the vendor does not tell how the ticket stands there. It is asked again, ever more rarely.
 type Unheard struct {
 	Code      string        `json:"code"`
 	CreatedBy domain.UserID `json:"created_by"`
 	Message   string        `json:"message" personal:"created_by"` // a sentence for a person
 }
+
+// HeardAgain says that the vendor tells it again.
+type HeardAgain struct{}
 
 // Released says that nothing waits any more: what waited is wanted no longer, or the integration can be used again and there is
 // nothing to do.
@@ -165,6 +168,7 @@ func (Dropped) isEvent()      {}
 func (StatusHeard) isEvent()  {}
 func (CommentHeard) isEvent() {}
 func (Unheard) isEvent()      {}
+func (HeardAgain) isEvent()   {}
 func (Released) isEvent()     {}
 func (Rerouted) isEvent()     {}
 func (Ended) isEvent()        {}

@@ -19,6 +19,7 @@ var deliveryEvents = eventstore.WithOwnKeys(
 	eventstore.Type[delivery.StatusHeard]("delivery.status_heard"),
 	eventstore.Type[delivery.CommentHeard]("delivery.comment_heard"),
 	eventstore.Type[delivery.Unheard]("delivery.unheard"),
+	eventstore.Type[delivery.HeardAgain]("delivery.heard_again"),
 	eventstore.Type[delivery.Released]("delivery.released"),
 	eventstore.Type[delivery.Rerouted]("delivery.rerouted"),
 	eventstore.Type[delivery.Ended]("delivery.ended"),

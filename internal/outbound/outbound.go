@@ -9,6 +9,8 @@
 // What a vendor allows is known best by the vendor, who says it with every answer. The pace of an account is learned from
 // there, and kept here: a request that would be refused waits instead of being sent.
 //
+// A vendor may be anybody, so what it answers is kept within bounds: an answer, and all those of an operation together.
+//
 // An answer that is lost is the one hard case. The work may be done, and doing it again would double it. So every error says
 // whether anything can have been done: what failed before the first byte was sent has surely come to nothing.
 package outbound
@@ -40,14 +42,24 @@ type Options struct {
 	Silence   time.Duration    // how long a vendor may say nothing; 30 s when it is left out
 	UserAgent string           // of requests that name none
 	Clock     func() time.Time // the machine's when it is left out
+
+	OperationMost int64 // how many bytes the answers of an Operation have together at most; 64 MB when it is left out
 }
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
-	silence   time.Duration
-	userAgent string
-	now       func() time.Time
-	transport *http.Transport
+	*shared
+
+	left *allowance // of its operation; nil: it is for none
+}
+
+// shared is what all operations have together.
+type shared struct {
+	silence       time.Duration
+	userAgent     string
+	now           func() time.Time
+	operationMost int64
+	transport     *http.Transport
 
 	mu    sync.Mutex
 	paces map[lane]*pace
@@ -68,6 +80,9 @@ func New(o Options) *Client {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.OperationMost <= 0 {
+		o.OperationMost = operationMost
+	}
 	return newClient(o, dialer(o, nil).DialContext)
 }
 
@@ -85,8 +100,8 @@ const (
 )
 
 func newClient(o Options, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
-	return &Client{
-		silence: o.Silence, userAgent: o.UserAgent, now: o.Clock, paces: map[lane]*pace{}, swept: o.Clock(),
+	return &Client{shared: &shared{
+		silence: o.Silence, userAgent: o.UserAgent, now: o.Clock, operationMost: o.OperationMost, paces: map[lane]*pace{}, swept: o.Clock(),
 		transport: &http.Transport{
 			Proxy:                  nil, // one would resolve the names itself, and nobody checked the addresses
 			DialContext:            dial,
@@ -98,7 +113,7 @@ func newClient(o Options, dial func(ctx context.Context, network, address string
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: headersMost,
 		},
-	}
+	}}
 }
 
 // Close closes the connections that nobody uses at the moment.

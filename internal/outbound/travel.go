@@ -68,7 +68,7 @@ func (t *traveller) send(req *http.Request) (*http.Response, error) {
 	}
 	w.answered.Store(true)
 	w.rest()
-	res.Body = &answerBody{ReadCloser: res.Body, watch: w, caller: caller, ctx: ctx, left: answerMost}
+	res.Body = &answerBody{ReadCloser: res.Body, watch: w, caller: caller, ctx: ctx, left: answerMost, operation: t.client.left}
 	return res, nil
 }
 
@@ -141,20 +141,23 @@ type answerBody struct {
 	watch       *watchman
 	caller, ctx context.Context //nolint:containedctx // as long as the answer is read
 	left        int
+	operation   *allowance
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	if b.left == 0 {
+	room := b.operation.within(b.left)
+	if room == 0 {
 		var one [1]byte
 		p = one[:]
 	}
 	b.watch.wait()
-	n, err := b.ReadCloser.Read(p[:min(len(p), max(b.left, 1))])
+	n, err := b.ReadCloser.Read(p[:min(len(p), max(room, 1))])
 	b.watch.rest()
-	if b.left == 0 && n > 0 {
+	if room == 0 && n > 0 {
 		return 0, errTooLong
 	}
 	b.left -= n
+	b.operation.spend(n)
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err

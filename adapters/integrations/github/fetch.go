@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strconv"
 	"time"
@@ -14,9 +15,12 @@ import (
 
 const (
 	pageSize = 100
-	// pagesMost is how many pages of comments are fetched of an issue.
-	pagesMost = 10
+	// fetchMost is how many pages of comments are fetched of an issue, and findMost how many are looked through.
+	fetchMost, findMost = 10, 50
 )
+
+// errMore says that there are more pages than are read.
+var errMore = errors.New("there are more pages")
 
 // Fetch answers an issue and its comments, the newest thousand of them.
 func (c *connection) Fetch(ctx context.Context, ref commands.Ref) (commands.Remote, error) {
@@ -32,9 +36,13 @@ func (c *connection) Fetch(ctx context.Context, ref commands.Ref) (commands.Remo
 	if err != nil {
 		return commands.Remote{}, failed(ctx, answer, err, again)
 	}
-	first := max(1, (issue.GetComments()+pageSize-1)/pageSize-pagesMost+1)
+	first := max(1, (issue.GetComments()+pageSize-1)/pageSize-fetchMost+1)
 	remote := commands.Remote{Status: status(issue), Cut: first > 1}
-	for comment, err := range comments(ctx, api, where, number, first, time.Time{}) {
+	for comment, err := range comments(ctx, api, where, number, pages{first, fetchMost + 1}, time.Time{}) { // one more, for what is said meanwhile
+		if errors.Is(err, errMore) {
+			remote.Cut = true
+			break
+		}
 		if err != nil {
 			return commands.Remote{}, err
 		}
@@ -71,15 +79,18 @@ func author(comment *gogithub.IssueComment) string {
 	return "ghost"
 }
 
-// comments answers the comments of an issue from a page on, the oldest first, or why there are no more. since leaves out those
-// that have not changed after it.
-func comments(ctx context.Context, api *gogithub.Client, where place, number, page int, since time.Time) iter.Seq2[*gogithub.IssueComment, error] {
+// pages are those that are read of a list: from the first on, so many at most.
+type pages struct{ first, most int }
+
+// comments answers comments of an issue, the oldest first, or why there are no more. since leaves out those that have not changed
+// after it. Errors: a *commands.VendorError, the context's, errMore.
+func comments(ctx context.Context, api *gogithub.Client, where place, number int, read pages, since time.Time) iter.Seq2[*gogithub.IssueComment, error] {
 	return func(yield func(*gogithub.IssueComment, error) bool) {
-		options := &gogithub.IssueListCommentsOptions{ListOptions: gogithub.ListOptions{Page: page, PerPage: pageSize}}
+		options := &gogithub.IssueListCommentsOptions{ListOptions: gogithub.ListOptions{Page: read.first, PerPage: pageSize}}
 		if !since.IsZero() {
 			options.Since = &since
 		}
-		for {
+		for range read.most {
 			some, answer, err := api.Issues.ListComments(ctx, where.owner, where.repo, number, options)
 			if err != nil {
 				yield(nil, failed(ctx, answer, err, again))
@@ -95,5 +106,6 @@ func comments(ctx context.Context, api *gogithub.Client, where place, number, pa
 			}
 			options.Page = answer.NextPage
 		}
+		yield(nil, errMore)
 	}
 }

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	gogithub "github.com/google/go-github/v88/github"
@@ -34,13 +35,13 @@ func (c *connection) findIssue(ctx context.Context, m commands.Mark, since time.
 		return commands.Receipt{}, false, err
 	}
 	options := &gogithub.IssueListByRepoOptions{State: "all", Sort: "created", Direction: "desc", Since: since, ListOptions: gogithub.ListOptions{PerPage: pageSize}}
-	for {
+	for range findMost {
 		issues, answer, err := api.Issues.ListByRepo(ctx, where.owner, where.repo, options)
 		if err != nil {
 			return commands.Receipt{}, false, failed(ctx, answer, err, again)
 		}
 		for _, issue := range issues {
-			if !issue.IsPullRequest() && marked(issue.GetBody()).Ticket == m.Key {
+			if issue != nil && !issue.IsPullRequest() && marked(issue.GetBody()).Ticket == m.Key {
 				return issued(where, issue), true, nil
 			}
 		}
@@ -49,6 +50,7 @@ func (c *connection) findIssue(ctx context.Context, m commands.Mark, since time.
 		}
 		options.ListOptions.Page = answer.NextPage
 	}
+	return commands.Receipt{}, false, commands.TooMany("issues")
 }
 
 // findComment finds a comment, which is what a file hangs on too.
@@ -61,7 +63,10 @@ func (c *connection) findComment(ctx context.Context, m commands.Mark, since tim
 	if err != nil {
 		return commands.Receipt{}, false, err
 	}
-	for comment, err := range comments(ctx, api, where, number, 1, since) {
+	for comment, err := range comments(ctx, api, where, number, pages{1, findMost}, since) {
+		if errors.Is(err, errMore) {
+			err = commands.TooMany("comments")
+		}
 		if err != nil {
 			return commands.Receipt{}, false, err
 		}

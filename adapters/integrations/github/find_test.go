@@ -54,6 +54,15 @@ func TestWhatWasMadeInADroppedConnectionIsFound(t *testing.T) {
 	}
 }
 
+func TestAnIssueThatIsNullIsNone(t *testing.T) {
+	t.Parallel()
+	w := meet(t)
+	w.Next("GET /repos/octo/help/issues", vendorfake.Fault{Status: 200, Body: `[null]`})
+	_, found, err := w.Find(t.Context(), commands.Mark{Kind: commands.TicketMark, Key: uuid.New(), Since: time.Now()})
+	require.NoError(t, err)
+	require.False(t, found)
+}
+
 func TestWhatWasNeverMadeIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := meet(t)

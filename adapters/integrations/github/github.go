@@ -21,7 +21,7 @@ func New(client *outbound.Client) *GitHub { return &GitHub{out: client} }
 
 // Open answers a connection to an account. It asks GitHub nothing.
 func (g *GitHub) Open(a commands.Account) commands.Connection {
-	return &connection{out: g.out, account: a}
+	return &connection{out: g.out.Operation(), account: a}
 }
 
 // connection acts in a repository.

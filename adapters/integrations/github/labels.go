@@ -33,8 +33,8 @@ func (c *connection) others(issue *gogithub.Issue) []string {
 }
 
 func names(issue *gogithub.Issue) []string {
-	labels := make([]string, 0, len(issue.Labels))
-	for _, label := range issue.Labels {
+	labels := make([]string, 0, len(issue.GetLabels()))
+	for _, label := range issue.GetLabels() {
 		labels = append(labels, label.GetName())
 	}
 	return labels

@@ -31,7 +31,7 @@ func New(client *outbound.Client) *Platform { return &Platform{out: client} }
 
 // Open implements commands.Platform.
 func (p *Platform) Open(a commands.Account) commands.Connection {
-	return &connection{out: p.out, account: a}
+	return &connection{out: p.out.Operation(), account: a}
 }
 
 // connection acts in a workspace.

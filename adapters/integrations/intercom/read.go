@@ -128,8 +128,8 @@ func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receip
 	return commands.Receipt{}, false, nil
 }
 
-// pageSize is how many tickets a search answers at a time, at most.
-const pageSize = 150
+// pageSize is how many tickets a search answers at a time, at most, and pagesMost how many answers are looked through.
+const pageSize, pagesMost = 150, 50
 
 // findTicket looks among the tickets that were made since. The marks are compared here: how a search takes a text apart is not
 // told.
@@ -138,7 +138,7 @@ func (c *connection) findTicket(ctx context.Context, m commands.Mark) (commands.
 	query := map[string]any{"operator": "AND", "value": []any{
 		filter("ticket_type_id", "=", c.account.Settings["ticket_type_id"]), filter("created_at", ">=", max(m.Since.Add(-leeway).Unix(), 0)),
 	}}
-	for {
+	for range pagesMost {
 		var page struct {
 			Tickets []ticket `json:"tickets"`
 			Pages   struct {
@@ -160,4 +160,5 @@ func (c *connection) findTicket(ctx context.Context, m commands.Mark) (commands.
 		}
 		paging["starting_after"] = page.Pages.Next.After
 	}
+	return commands.Receipt{}, false, commands.TooMany("new tickets")
 }

@@ -36,7 +36,7 @@ func New(client *outbound.Client) *Jira { return &Jira{client: client, now: time
 
 // Open answers a connection to a site.
 func (j *Jira) Open(a commands.Account) commands.Connection {
-	return &connection{jira: j, account: a, cloud: cloudOf(a)}
+	return &connection{jira: &Jira{client: j.client.Operation(), now: j.now}, account: a, cloud: cloudOf(a)}
 }
 
 // connection acts on a site.

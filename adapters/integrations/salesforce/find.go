@@ -12,8 +12,8 @@ import (
 const (
 	// before and after are around the time when a case was tried: for clocks that differ, and a vendor that took its time.
 	before, after = 10 * time.Minute, time.Hour
-	// page is how many cases are read at a time.
-	page = 200
+	// page is how many cases are read at a time, and pagesMost how often.
+	page, pagesMost = 200, 50
 	// filesMost is how many files of a case are looked at.
 	filesMost = 2_000
 )
@@ -50,11 +50,9 @@ func (c *connection) findCase(ctx context.Context, m commands.Mark) (commands.Re
 		}
 		return c.receipt(found[0].ID, ""), true, nil
 	}
-	const layout = "2006-01-02T15:04:05Z"
 	line, last := marker(commands.TicketMark, m.Key), ""
-	for {
-		soql := fmt.Sprintf("SELECT Id, Description FROM Case WHERE CreatedDate >= %s AND CreatedDate <= %s",
-			m.Since.Add(-before).UTC().Format(layout), m.Since.Add(after).UTC().Format(layout))
+	for range pagesMost {
+		soql := "SELECT Id, Description FROM Case WHERE " + tried(m)
 		if last != "" {
 			soql += " AND Id > '" + last + "'"
 		}
@@ -67,11 +65,24 @@ func (c *connection) findCase(ctx context.Context, m commands.Mark) (commands.Re
 				return c.receipt(row.ID, ""), true, nil
 			}
 		}
-		if len(found) == 0 || !isID(found[len(found)-1].ID) {
+		if len(found) == 0 {
 			return commands.Receipt{}, false, nil
 		}
-		last = found[len(found)-1].ID
+		if last = found[len(found)-1].ID; !isID(last) {
+			return commands.Receipt{}, false, &commands.VendorError{Kind: commands.Down, Message: "Salesforce names a case that can be none."}
+		}
 	}
+	return commands.Receipt{}, false, commands.TooMany("new cases")
+}
+
+// tried answers when a case may have been made, as a condition. It is tried for days, so what ends that is the last try.
+func tried(m commands.Mark) string {
+	const layout = "2006-01-02T15:04:05Z"
+	condition := "CreatedDate >= " + m.Since.Add(-before).UTC().Format(layout)
+	if m.Last.IsZero() {
+		return condition
+	}
+	return condition + " AND CreatedDate <= " + m.Last.Add(after).UTC().Format(layout)
 }
 
 func (c *connection) findComment(ctx context.Context, m commands.Mark) (commands.Receipt, bool, error) {

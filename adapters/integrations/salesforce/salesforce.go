@@ -4,7 +4,7 @@
 //
 // A case can be made by the value of an external id: then Salesforce itself never makes it twice, whatever becomes of the
 // answer. Where an organization has set up no such field, the last line of the description names our ticket. Salesforce does
-// not search descriptions, so whoever looks for a case reads those of the hour in which it was tried.
+// not search descriptions, so whoever looks for a case reads those that were made from its first try to its last.
 //
 // A token tells no end. It is taken until it is not, and renewed then.
 //
@@ -39,7 +39,7 @@ func New(client *outbound.Client) *Salesforce { return &Salesforce{client} }
 
 // Open implements commands.Platform.
 func (s *Salesforce) Open(a commands.Account) commands.Connection {
-	return &connection{client: s.client, account: a}
+	return &connection{client: s.client.Operation(), account: a}
 }
 
 // connection is commands.Connection.

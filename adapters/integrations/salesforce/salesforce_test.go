@@ -246,6 +246,31 @@ func TestACaseIsFoundAmongManyByItsMarker(t *testing.T) {
 	require.False(t, ok)
 }
 
+// Retries go on for days, and any of them may have made it.
+func TestACaseThatALaterTryMadeIsFound(t *testing.T) {
+	t.Parallel()
+	d := open(t, byMarker)
+	ref := made(t, d)
+	mark := commands.Mark{Kind: commands.TicketMark, Key: draft.Ticket, Since: time.Now().Add(-70 * time.Hour), Last: time.Now()}
+	r, ok, err := d.Find(t.Context(), mark)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, ref.ID, r.ID)
+
+	mark.Last = time.Now().Add(-2 * time.Hour) // before it was made
+	_, ok, err = d.Find(t.Context(), mark)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+func TestACaseThatCanBeNoneIsNotTheLastOne(t *testing.T) {
+	t.Parallel()
+	d := open(t, byMarker)
+	d.Next("GET *", vendorfake.Fault{Status: 200, Body: `{"done":true,"records":[{"Id":"500' OR Id != '"}]}`})
+	_, _, err := d.Find(t.Context(), commands.Mark{Kind: commands.TicketMark, Key: draft.Ticket, Since: time.Now()})
+	require.Equal(t, commands.Down, wrong(t, err).Kind)
+}
+
 func TestMoreCommentsThanAreReadAreCut(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)

@@ -82,29 +82,31 @@ type page struct {
 	} `json:"response_metadata"`
 }
 
-// pages reads a method page by page until there are no more, or each says that it has seen enough.
-func (c *connection) pages(ctx context.Context, method string, query url.Values, each func(page) bool) error {
+// pages reads a method page by page until there are no more, or each says that it has seen enough. more: there are more than are
+// read.
+func (c *connection) pages(ctx context.Context, method string, query url.Values, each func(page) bool) (more bool, err error) {
 	query.Set("include_all_metadata", "true")
-	for {
+	for range pagesMost {
 		var p page
 		if err := c.get(ctx, method, query, &p); err != nil {
-			return err
+			return false, err
 		}
 		if !each(p) || !p.More || p.Metadata.Cursor == "" {
-			return nil
+			return false, nil
 		}
 		query.Set("cursor", p.Metadata.Cursor)
 	}
+	return true, nil
 }
 
-// pageSize is what Slack recommends at most; it may answer fewer.
-const pageSize = 200
+// pageSize is what Slack recommends at most; it may answer fewer. pagesMost is how many pages are read.
+const pageSize, pagesMost = 200, 100
 
 // thread answers the message of a ticket and what was said beneath it, the oldest first, and stops when that is so much; and
 // whether there is more.
 func (c *connection) thread(ctx context.Context, ref commands.Ref, most int) (parent message, replies []message, cut bool, err error) {
 	query := url.Values{"channel": {ref.Place}, "ts": {ref.ID}, "limit": {strconv.Itoa(pageSize)}}
-	err = c.pages(ctx, "conversations.replies", query, func(p page) bool {
+	more, err := c.pages(ctx, "conversations.replies", query, func(p page) bool {
 		for _, m := range p.Messages {
 			if m.TS == ref.ID {
 				parent = m // which every page begins with
@@ -118,14 +120,14 @@ func (c *connection) thread(ctx context.Context, ref commands.Ref, most int) (pa
 	if err != nil {
 		return message{}, nil, false, err
 	}
-	return parent, replies, cut, present(parent)
+	return parent, replies, cut || more, present(parent)
 }
 
 // parent answers the message of a ticket alone.
 func (c *connection) parent(ctx context.Context, ref commands.Ref) (message, error) {
 	var found message
 	query := url.Values{"channel": {ref.Place}, "ts": {ref.ID}, "limit": {"1"}}
-	err := c.pages(ctx, "conversations.replies", query, func(p page) bool {
+	_, err := c.pages(ctx, "conversations.replies", query, func(p page) bool {
 		for _, m := range p.Messages {
 			if m.TS == ref.ID {
 				found = m

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,8 +13,8 @@ import (
 	"ticketd/commands"
 )
 
-// fetchMost is how many messages of a thread are fetched.
-const fetchMost = 2_000
+// fetchMost is how many messages of a thread are fetched, and findMost how many are looked through.
+const fetchMost, findMost = 2_000, pagesMost * pageSize
 
 // Fetch implements commands.Connection. What programs said, we among them, is no person's comment; only our own comments are
 // named, so that nobody takes them for new ones.
@@ -91,26 +90,50 @@ func (m message) words() string {
 // leeway is how far two clocks may differ, and the time that a request takes.
 const leeway = 2 * time.Minute
 
+// searchLag is how long a file may be taken before the thread shows it.
+const searchLag = 3 * time.Second
+
+// tooSoon says that what was not found may be there all the same.
+func tooSoon(m commands.Mark) error {
+	if m.Last.IsZero() || time.Since(m.Last) >= searchLag {
+		return nil
+	}
+	return &commands.VendorError{Kind: commands.Busy, Message: "Slack's thread may not show the file yet.", Unsure: true}
+}
+
 // Find implements commands.Connection. A file has no metadata: its name and its size tell it, from when it was tried on.
 func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receipt, bool, error) {
 	if m.Kind == commands.TicketMark {
 		return c.findTicket(ctx, m)
 	}
-	parent, replies, _, err := c.thread(ctx, m.Ref, math.MaxInt)
+	parent, replies, cut, err := c.thread(ctx, m.Ref, findMost)
 	if err != nil {
 		return commands.Receipt{}, false, err
 	}
 	ours := slices.DeleteFunc(replies, func(r message) bool { return r.User != parent.User })
+	find := findComment
 	if m.Kind == commands.AttachmentMark {
-		r, ok := findFile(ours, m)
-		return r, ok, nil
+		find = findFile
 	}
-	for _, reply := range ours {
-		if reply.marked(commentEvent, idField) == m.Key.String() {
-			return commands.Receipt{ID: reply.TS}, true, nil
-		}
+	r, ok := find(ours, m)
+	switch {
+	case ok:
+		return r, true, nil
+	case cut:
+		return commands.Receipt{}, false, commands.TooMany("messages")
+	case m.Kind == commands.AttachmentMark:
+		return commands.Receipt{}, false, tooSoon(m)
 	}
 	return commands.Receipt{}, false, nil
+}
+
+func findComment(ours []message, m commands.Mark) (commands.Receipt, bool) {
+	for _, reply := range ours {
+		if reply.marked(commentEvent, idField) == m.Key.String() {
+			return commands.Receipt{ID: reply.TS}, true
+		}
+	}
+	return commands.Receipt{}, false
 }
 
 // findFile answers the newest file of a name and size, when there are more than the twins that were shared before.
@@ -137,7 +160,7 @@ func (c *connection) findTicket(ctx context.Context, m commands.Mark) (commands.
 	channel := c.account.Settings["channel"]
 	query := url.Values{"channel": {channel}, "oldest": {strconv.FormatInt(max(m.Since.Add(-leeway).Unix(), 0), 10)}, "limit": {strconv.Itoa(pageSize)}}
 	found := ""
-	err := c.pages(ctx, "conversations.history", query, func(p page) bool {
+	more, err := c.pages(ctx, "conversations.history", query, func(p page) bool {
 		for _, message := range p.Messages {
 			if message.marked(ticketEvent, idField) == m.Key.String() {
 				found = message.TS
@@ -145,6 +168,9 @@ func (c *connection) findTicket(ctx context.Context, m commands.Mark) (commands.
 		}
 		return found == ""
 	})
+	if more {
+		err = commands.TooMany("messages")
+	}
 	if err != nil || found == "" {
 		return commands.Receipt{}, false, err
 	}

@@ -29,8 +29,8 @@ func New(client *outbound.Client) *Platform { return &Platform{out: client} }
 
 // Open implements commands.Platform.
 func (p *Platform) Open(a commands.Account) commands.Connection {
-	c := &connection{out: p.out, account: a}
-	c.api = slackapi.New(token(a), slackapi.OptionAPIURL(address(a, "")), slackapi.OptionHTTPClient(caller{out: p.out, account: a.Integration}))
+	c := &connection{out: p.out.Operation(), account: a}
+	c.api = slackapi.New(token(a), slackapi.OptionAPIURL(address(a, "")), slackapi.OptionHTTPClient(caller{out: c.out, account: a.Integration}))
 	return c
 }
 

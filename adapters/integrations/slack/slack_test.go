@@ -426,6 +426,38 @@ func TestALostAnswerIsSettledByLooking(t *testing.T) {
 	}
 }
 
+// Slack shows a file in its thread a while after it has taken it.
+func TestAFileThatTheThreadMayNotShowYetIsInDoubt(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.open()
+	ref := w.create(t, draft())
+	u := attachment("smoke")
+	mark := commands.Mark{Kind: commands.AttachmentMark, Key: u.File, Ref: ref, Name: u.Name, Size: u.Size, Since: time.Now(), Last: time.Now()}
+	_, ok, err := c.Find(t.Context(), mark)
+	require.False(t, ok)
+	require.True(t, fails(t, err, commands.Busy).Unsure)
+
+	of := mark
+	of.Kind = commands.CommentMark
+	_, ok, err = c.Find(t.Context(), of)
+	require.NoError(t, err, "words are there at once")
+	require.False(t, ok)
+	for _, last := range []time.Time{{}, time.Now().Add(-4 * time.Second)} {
+		of = mark
+		of.Last = last
+		_, ok, err = c.Find(t.Context(), of)
+		require.NoError(t, err)
+		require.False(t, ok)
+	}
+
+	_, err = c.Attach(t.Context(), ref, u)
+	require.NoError(t, err)
+	_, ok, err = c.Find(t.Context(), mark)
+	require.NoError(t, err)
+	require.True(t, ok, "what is shown is no doubt")
+}
+
 func TestWhatWasNeverMadeIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := start(t)

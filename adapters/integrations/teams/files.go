@@ -41,10 +41,16 @@ func (c connection) Attach(ctx context.Context, ref commands.Ref, u commands.Att
 	if err := c.get(ctx, c.channel(ref)+"/filesFolder", &folder); err != nil {
 		return commands.Receipt{}, err
 	}
+	if folder.ID == "" || folder.Parent.Drive == "" {
+		return commands.Receipt{}, errNowhere
+	}
 	drive := "/drives/" + url.PathEscape(folder.Parent.Drive) + "/items/"
 	kept, err := c.upload(ctx, drive+url.PathEscape(folder.ID)+":/"+url.PathEscape(nameOf(u))+":/", u)
 	if err != nil {
 		return commands.Receipt{}, err
+	}
+	if kept.ID == "" {
+		return commands.Receipt{}, errNowhere
 	}
 	// Only what is asked for by name has the address that a message may point to.
 	if err := c.get(ctx, drive+url.PathEscape(kept.ID)+"?$select=id,name,eTag,webDavUrl", &kept); err != nil {
@@ -52,7 +58,7 @@ func (c connection) Attach(ctx context.Context, ref commands.Ref, u commands.Att
 	}
 	id := guid.FindString(kept.ETag)
 	if id == "" || kept.WebDavURL == "" {
-		return commands.Receipt{}, &commands.VendorError{Kind: commands.Down, Message: "Microsoft did not say where the file is."}
+		return commands.Receipt{}, errNowhere
 	}
 	reply, err := c.reply(ctx, ref, messageHere{
 		Body:        asHTML(`<attachment id="`+id+`"></attachment>`, paragraph(u.Name), paragraph(lastline.Mark{Kind: ofFile, ID: u.File}.Line())),
@@ -63,6 +69,9 @@ func (c connection) Attach(ctx context.Context, ref commands.Ref, u commands.Att
 	}
 	return commands.Receipt{ID: reply, URL: kept.WebDavURL}, nil
 }
+
+// errNowhere refuses answers that do not say what they were asked for. Trying again replaces what may be there.
+var errNowhere = &commands.VendorError{Kind: commands.Down, Message: "Microsoft did not say where the file is."}
 
 // guid is the name of a file in its eTag.
 var guid = regexp.MustCompile(`[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`)

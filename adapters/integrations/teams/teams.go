@@ -34,7 +34,7 @@ func New(client *outbound.Client) *Platform { return &Platform{client: client, n
 
 // Open implements commands.Platform.
 func (p *Platform) Open(a commands.Account) commands.Connection {
-	return connection{p.client, p.now, a}
+	return connection{p.client.Operation(), p.now, a}
 }
 
 // connection acts in an account.

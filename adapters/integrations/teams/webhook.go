@@ -91,6 +91,9 @@ func (p *Platform) Hear(a commands.Account, w commands.Webhook) (commands.Heard,
 // resource is what a notice names: a message of a channel, or a reply to it.
 var resource = regexp.MustCompile(`^/?teams(?:\('([^']+)'\)|/([^/]+))/channels(?:\('([^']+)'\)|/([^/]+))/messages(?:\('([^']+)'\)|/([^/]+))(?:/replies(?:\('[^']+'\)|/[^/]+))?$`)
 
+// lost are what Graph says of a subscription after which nobody knows what it did not tell.
+var lost = []string{"missed", "subscriptionRemoved"}
+
 // hearNotices answers the tickets that notices are about. Those about the subscription itself name none.
 func hearNotices(a commands.Account, body []byte) (commands.Heard, error) {
 	var said struct {
@@ -112,6 +115,7 @@ func hearNotices(a commands.Account, body []byte) (commands.Heard, error) {
 	for _, notice := range said.Value {
 		if notice.Lifecycle != "" {
 			heard.Concerns, named = true, false
+			heard.Everything = heard.Everything || slices.Contains(lost, notice.Lifecycle)
 			continue
 		}
 		found := resource.FindStringSubmatch(notice.Resource)

@@ -111,7 +111,9 @@ func TestWhatNoticesSayIsUnderstoodOrNot(t *testing.T) {
 	for body, want := range map[string]commands.Heard{
 		`{"value":[{"resource":"teams('t')/channels('19:c@x')/messages('1')"},{"resource":"/teams/t/channels/19:c@x/messages/2/replies/3"},{"resource":"teams('t')/channels('19:c@x')/messages('1')/replies('4')"}]}`: {Concerns: true, Tickets: []string{"1", "2"}},
 		`{"value":[{"resource":"teams('o')/channels('19:c@x')/messages('1')"}]}`: {},
-		`{"value":[{"lifecycleEvent":"missed"}]}`:                                {Concerns: true},
+		`{"value":[{"lifecycleEvent":"missed"}]}`:                                {Concerns: true, Everything: true},
+		`{"value":[{"lifecycleEvent":"subscriptionRemoved"}]}`:                   {Concerns: true, Everything: true},
+		`{"value":[{"lifecycleEvent":"reauthorizationRequired"}]}`:               {Concerns: true},
 	} {
 		h, err := o.platform.Hear(a, with("", body, ""))
 		require.NoError(t, err)

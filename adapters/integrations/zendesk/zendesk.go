@@ -27,7 +27,9 @@ type Platform struct{ client *outbound.Client }
 func New(client *outbound.Client) *Platform { return &Platform{client} }
 
 // Open implements commands.Platform.
-func (p *Platform) Open(a commands.Account) commands.Connection { return connection{p.client, a} }
+func (p *Platform) Open(a commands.Account) commands.Connection {
+	return connection{p.client.Operation(), a}
+}
 
 // connection acts in an account.
 type connection struct {

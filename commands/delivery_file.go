@@ -15,6 +15,9 @@ import (
 	"ticketd/domain/file"
 )
 
+// goneBefore is what is noted of a file that was never sent.
+const goneBefore = "The file was gone before it could be sent."
+
 // attach sends a file by the vendor's own way for attachments. One that the vendor does not take is linked, and said so.
 func (w *deliveryWork) attach(ctx context.Context, id uuid.UUID, done *delivery.Done) error {
 	known, err := w.files.State(ctx, w.request.Org, id)
@@ -22,7 +25,7 @@ func (w *deliveryWork) attach(ctx context.Context, id uuid.UUID, done *delivery.
 		return err
 	}
 	if !known.Uploaded || known.Quarantined || known.Deleted || known.Erased {
-		done.Note = "The file was gone before it could be sent."
+		done.Note = goneBefore
 		return nil
 	}
 	p := &sending{w: w, ctx: ctx, file: id, size: known.Size}

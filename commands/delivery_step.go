@@ -114,7 +114,7 @@ func (w *deliveryWork) attempts(step delivery.Step) (first, last time.Time) {
 func (w *deliveryWork) twins(ctx context.Context, of file.State) (n int, err error) {
 	for _, r := range w.stream.Events {
 		done, ok := r.Event.(delivery.Done)
-		if !ok || done.Step.Kind != delivery.File || done.Linked {
+		if !ok || done.Step.Kind != delivery.File || done.Linked || done.Note == goneBefore {
 			continue
 		}
 		other, err := w.files.State(ctx, w.request.Org, done.Step.Key)

@@ -13,8 +13,10 @@ import (
 	"ticketd/commands"
 	"ticketd/domain"
 	"ticketd/domain/delivery"
+	"ticketd/domain/file"
 	"ticketd/domain/integration"
 	"ticketd/domain/ticket"
+	"ticketd/eventstore"
 )
 
 var both = integration.Config{SyncEnabled: true}
@@ -225,6 +227,29 @@ func TestLimitsEndOnceUponATime(t *testing.T) {
 }
 
 func parked(s delivery.State) bool { return s.Waiting != nil && s.Waiting.Parked }
+
+// Where nothing but its name and size tell a file, those that were attached before are told apart; one that never was does not count.
+func TestAFileIsToldFromItsTwins(t *testing.T) {
+	t.Parallel()
+	for twins, gone := range []bool{true, false} {
+		p := newPost(t)
+		first, second := p.upload("shot.png", "the one"), p.upload("shot.png", "another")
+		_, d := p.opened(p.connected(both), first, second)
+		if gone {
+			stream, err := p.log.Load(t.Context(), p.org.UUID, first.UUID)
+			require.NoError(t, err)
+			_, err = p.log.Append(t.Context(), eventstore.Metadata{}, eventstore.Write{Stream: stream, Events: []any{file.Deleted{}}})
+			require.NoError(t, err)
+		}
+		p.vendor.troubles = []error{nil, errUnsure}
+		if !gone {
+			p.vendor.troubles = []error{nil, nil, errUnsure}
+		}
+		p.later(d)
+		require.Len(t, p.vendor.sought, 1)
+		require.Equal(t, []any{second.UUID, twins}, []any{p.vendor.sought[0].Key, p.vendor.sought[0].Twins})
+	}
+}
 
 // One vendor's answer may not end the program.
 func TestAPanicIsAnErrorOfOne(t *testing.T) {

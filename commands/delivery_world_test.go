@@ -341,6 +341,7 @@ type vendor struct {
 	checked  int
 	illness  error // that a check finds
 	panics   bool
+	sought   []commands.Mark
 }
 
 func (v *vendor) always(err error) { v.mu.Lock(); defer v.mu.Unlock(); v.ever = err }
@@ -449,6 +450,7 @@ func (v *vendor) Attach(ctx context.Context, ref commands.Ref, a commands.Attach
 
 func (v *vendor) Find(ctx context.Context, m commands.Mark) (r commands.Receipt, found bool, err error) {
 	return r, found, v.err(ctx, "find "+string(m.Kind), func() {
+		v.sought = append(v.sought, m)
 		for _, t := range v.tickets {
 			switch {
 			case m.Kind == commands.TicketMark && t.mark == m.Key:

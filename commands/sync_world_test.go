@@ -60,12 +60,10 @@ func (l *line) Waits(_ context.Context, _ domain.OrgID, ids []uuid.UUID) (map[uu
 type catalogue struct {
 	*post
 	broken error
-	pages  int
 }
 
 // Routed implements commands.SyncedTickets.
 func (s *catalogue) Routed(ctx context.Context, org domain.OrgID, to uuid.UUID, by time.Time, behind uuid.UUID, limit int) (ids []uuid.UUID, err error) {
-	s.pages++
 	events, err := s.log.Read(ctx, eventstore.Query{Org: org.UUID, Types: []string{"ticket.routed"}, Until: by})
 	for _, r := range events {
 		if e, ok := r.Event.(ticket.Routed); ok && e.Integration == to && bytes.Compare(r.Stream[:], behind[:]) > 0 {

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 
@@ -13,7 +12,7 @@ import (
 // deferred. The log is told where it was, but not what it said, which may be what somebody wrote.
 func recovered(ctx context.Context, log *slog.Logger, err *error) {
 	if value := recover(); value != nil {
-		*err = wordless.PlainError(fmt.Sprintf("it panicked with a %T", value))
+		*err = wordless.Panicked(value)
 		log.WarnContext(ctx, "speaking with a vendor panicked", "cause", *err, "stack", string(debug.Stack()))
 	}
 }

@@ -158,6 +158,18 @@ type Mark struct {
 	Twins int       // other files of this name and size that were attached there by us
 }
 
+// searchLag is how long a thing may be there before its vendor finds it.
+const searchLag = 3 * time.Second
+
+// TooSoon answers that what was not found may be there all the same, in words for a person; nil: it is not. Where a vendor finds
+// only later what it has made, nothing is made again before that.
+func (m Mark) TooSoon(now time.Time, words string) error {
+	if m.Last.IsZero() || now.Sub(m.Last) >= searchLag {
+		return nil
+	}
+	return &VendorError{Kind: Busy, Message: words, Unsure: true}
+}
+
 // MarkKind is what kind of thing is looked for.
 type MarkKind string
 

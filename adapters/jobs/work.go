@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -60,7 +59,7 @@ func (w *worker[A]) try(ctx context.Context, args A, last bool) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			name, id := args.subject()
-			err = wordless.PlainError(fmt.Sprintf("it panicked with a %T", value)) // which may be what somebody wrote
+			err = wordless.Panicked(value)
 			w.options.Log.WarnContext(ctx, "a job panicked", name, id, "cause", err, "stack", string(debug.Stack()))
 		}
 	}()

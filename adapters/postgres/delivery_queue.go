@@ -27,6 +27,13 @@ const WakeDeliveries = `
 ON CONFLICT (delivery_id) DO UPDATE SET wakes = delivery_queue.wakes + 1, hear = delivery_queue.hear OR excluded.hear,
 	due_at = least(delivery_queue.due_at, excluded.due_at)`
 
+// wakeAccount wakes, a while later, every delivery of an account that has not ended; to hear, those that are there or are being made.
+const wakeAccount = `
+INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
+SELECT id, org_id, integration_id, now() + $3::interval, ` + firstWake + `, $4::boolean FROM deliveries
+WHERE org_id = $1 AND integration_id = $2 AND status <> 'ended' AND (NOT $4 OR external_id <> '' OR step = 'create')
+ORDER BY id` + WakeDeliveries
+
 // Wake implements commands.DeliveryQueue.
 func (q DeliveryQueue) Wake(ctx context.Context, job commands.DeliveryJob) error {
 	_, err := q.Pool.Exec(ctx, `
@@ -37,10 +44,7 @@ func (q DeliveryQueue) Wake(ctx context.Context, job commands.DeliveryJob) error
 
 // WakeAll implements commands.DeliveryQueue.
 func (q DeliveryQueue) WakeAll(ctx context.Context, a commands.AccountRef) error {
-	_, err := q.Pool.Exec(ctx, `
-		INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
-		SELECT id, org_id, integration_id, now(), `+firstWake+`, false FROM deliveries WHERE org_id = $1 AND integration_id = $2 AND status <> 'ended' ORDER BY id`+WakeDeliveries,
-		[16]byte(a.Org.UUID), [16]byte(a.Integration))
+	_, err := q.Pool.Exec(ctx, wakeAccount, [16]byte(a.Org.UUID), [16]byte(a.Integration), time.Duration(0), false)
 	return named("wake deliveries", err)
 }
 

@@ -59,16 +59,17 @@ func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival, later time
 	take := func(q querier) error {
 		return q.QueryRow(ctx, takeArrivals, integrations, deliveries, orgs, holders, tickets, later).Scan(&fresh, &woken)
 	}
-	everything := slices.IndexFunc(arrivals, func(a commands.Arrival) bool { return a.Everything })
-	if everything < 0 {
-		err = take(i.Pool)
-	} else {
+	if slices.ContainsFunc(arrivals, func(a commands.Arrival) bool { return a.Everything }) {
 		err = pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
 			if err := take(tx); err != nil || fresh == 0 {
 				return err
 			}
-			return wakeEverything(ctx, tx, arrivals, later, &woken)
+			all, err := wakeEverything(ctx, tx, arrivals, later)
+			woken += all
+			return err
 		})
+	} else {
+		err = take(i.Pool)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("take a webhook: %w", err)
@@ -77,20 +78,18 @@ func (i Inbox) Take(ctx context.Context, arrivals []commands.Arrival, later time
 }
 
 // wakeEverything has all looked at that lives with integrations of which nobody says what changed there.
-func wakeEverything(ctx context.Context, tx pgx.Tx, arrivals []commands.Arrival, later time.Duration, woken *int) error {
-	var integrations, orgs [][16]byte
+func wakeEverything(ctx context.Context, tx pgx.Tx, arrivals []commands.Arrival, later time.Duration) (woken int, err error) {
 	for _, a := range arrivals {
-		if a.Everything {
-			integrations, orgs = append(integrations, a.Integration), append(orgs, a.Org.UUID)
+		if !a.Everything {
+			continue
 		}
+		tag, err := tx.Exec(ctx, wakeAccount, [16]byte(a.Org.UUID), [16]byte(a.Integration), later, true)
+		if err != nil {
+			return woken, err
+		}
+		woken += int(tag.RowsAffected())
 	}
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO delivery_queue (delivery_id, org_id, integration_id, due_at, wakes, hear)
-		SELECT d.id, d.org_id, d.integration_id, now() + $3::interval, `+firstWake+`, true
-		FROM deliveries d JOIN unnest($1::uuid[], $2::uuid[]) AS a (org_id, integration_id) USING (org_id, integration_id)
-		WHERE (d.external_id <> '' OR d.step = 'create') AND d.status <> 'ended' ORDER BY d.id`+WakeDeliveries, orgs, integrations, later)
-	*woken += int(tag.RowsAffected())
-	return err
+	return woken, nil
 }
 
 // sweepAtATime is how many rows a statement of a sweep removes, so that none takes long.

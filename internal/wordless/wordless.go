@@ -29,6 +29,9 @@ func (e PlainError) Error() string { return string(e) }
 // Plain implements Plain.
 func (e PlainError) Plain() string { return string(e) }
 
+// Panicked answers an error for the value of a panic, which may be what somebody wrote: its type alone is kept.
+func Panicked(value any) PlainError { return PlainError(fmt.Sprintf("it panicked with a %T", value)) }
+
 // Of answers an error that says as much as may be kept: the code of a refusal, our own words, PostgreSQL's code, or the
 // type of the first cause, of joined errors that of the first. nil for nil.
 func Of(err error) error {

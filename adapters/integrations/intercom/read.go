@@ -90,19 +90,8 @@ func (p part) words() string {
 // leeway is how far two clocks may differ, and the time that a request takes.
 const leeway = 2 * time.Minute
 
-// searchLag is how long a ticket may be there before the search knows it.
-const searchLag = 3 * time.Second
-
 // cut reports that the ticket has more parts than are shown.
 func (t ticket) cut() bool { return t.Parts.Total > len(t.Parts.List) }
-
-// tooSoon says that what was not found may be there all the same.
-func tooSoon(m commands.Mark) error {
-	if m.Last.IsZero() || time.Since(m.Last) >= searchLag {
-		return nil
-	}
-	return &commands.VendorError{Kind: commands.Busy, Message: "Intercom's search may not know the ticket yet.", Unsure: true}
-}
 
 // Find implements commands.Connection.
 func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receipt, bool, error) {
@@ -156,7 +145,7 @@ func (c *connection) findTicket(ctx context.Context, m commands.Mark) (commands.
 			}
 		}
 		if page.Pages.Next.After == "" {
-			return commands.Receipt{}, false, tooSoon(m)
+			return commands.Receipt{}, false, m.TooSoon(time.Now(), "Intercom's search may not know the ticket yet.")
 		}
 		paging["starting_after"] = page.Pages.Next.After
 	}

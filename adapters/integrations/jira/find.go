@@ -17,8 +17,6 @@ const (
 	// searchPagesMost and searchAtOnce are how many issues are looked through.
 	searchPagesMost = 50
 	searchAtOnce    = 100
-	// searchLag is how long an issue may be there before the search knows it.
-	searchLag = 3 * time.Second
 	// searchSpan is how far back is looked when nobody knows when it was tried.
 	searchSpan = 7 * 24 * time.Hour
 	// clocks is how exactly two clocks can be compared by an answer's date, which has no fractions of seconds.
@@ -67,19 +65,11 @@ func (c *connection) findIssue(ctx context.Context, m commands.Mark) (commands.R
 			}
 		}
 		if page.Next == "" {
-			return commands.Receipt{}, false, c.tooSoon(m)
+			return commands.Receipt{}, false, m.TooSoon(c.jira.now(), "Jira's search may not know the issue yet.")
 		}
 		ask["nextPageToken"] = page.Next
 	}
 	return commands.Receipt{}, false, commands.TooMany("new issues")
-}
-
-// tooSoon says that what was not found may be there all the same.
-func (c *connection) tooSoon(m commands.Mark) error {
-	if m.Last.IsZero() || c.jira.now().Sub(m.Last) >= searchLag {
-		return nil
-	}
-	return &commands.VendorError{Kind: commands.Busy, Message: "Jira's search may not know the issue yet.", Unsure: true}
 }
 
 // quoted answers a text as JQL takes it.

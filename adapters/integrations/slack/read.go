@@ -90,17 +90,6 @@ func (m message) words() string {
 // leeway is how far two clocks may differ, and the time that a request takes.
 const leeway = 2 * time.Minute
 
-// searchLag is how long a file may be taken before the thread shows it.
-const searchLag = 3 * time.Second
-
-// tooSoon says that what was not found may be there all the same.
-func tooSoon(m commands.Mark) error {
-	if m.Last.IsZero() || time.Since(m.Last) >= searchLag {
-		return nil
-	}
-	return &commands.VendorError{Kind: commands.Busy, Message: "Slack's thread may not show the file yet.", Unsure: true}
-}
-
 // Find implements commands.Connection. A file has no metadata: its name and its size tell it, from when it was tried on.
 func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receipt, bool, error) {
 	if m.Kind == commands.TicketMark {
@@ -122,7 +111,7 @@ func (c *connection) Find(ctx context.Context, m commands.Mark) (commands.Receip
 	case cut:
 		return commands.Receipt{}, false, commands.TooMany("messages")
 	case m.Kind == commands.AttachmentMark:
-		return commands.Receipt{}, false, tooSoon(m)
+		return commands.Receipt{}, false, m.TooSoon(time.Now(), "Slack's thread may not show the file yet.")
 	}
 	return commands.Receipt{}, false, nil
 }

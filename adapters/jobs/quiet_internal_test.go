@@ -16,6 +16,7 @@ func TestOnlyTroubleIsPassedOn(t *testing.T) {
 	ctx := t.Context()
 	log.InfoContext(ctx, "all day long")
 	log.WarnContext(ctx, "not sent", "err", "timeout: context already done: context canceled")
+	log.ErrorContext(ctx, "not left", "err", "error unlistening on topic: conn closed", "topic", "insert")
 	require.Empty(t, out.String())
 	log.ErrorContext(ctx, "not sent", "err", "connection refused")
 	require.Contains(t, out.String(), "level=WARN")

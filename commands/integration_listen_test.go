@@ -2,7 +2,9 @@ package commands_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -18,6 +20,11 @@ type tellingVendor struct {
 
 	told  []string // addresses
 	wrong error
+
+	sends   bool            // it does so already
+	asked   []time.Duration // how long after it began everything was asked for
+	undone  error           // why that could not be
+	account commands.AccountRef
 }
 
 // Open implements commands.Platform.
@@ -33,12 +40,28 @@ type tellingLine struct {
 }
 
 // Listen implements commands.Listener.
-func (l *tellingLine) Listen(_ context.Context, address string) error {
-	l.telling.told = append(l.telling.told, address)
+func (l *tellingLine) Listen(_ context.Context, address string, begin func() error) error {
+	v := l.telling
+	v.told = append(v.told, address)
 	if address == "" {
 		return commands.ErrNoAddress
 	}
-	return l.telling.wrong
+	if !v.sends {
+		if err := begin(); err != nil {
+			return err
+		}
+	}
+	v.sends = v.wrong == nil
+	return v.wrong
+}
+
+// hearAll notes that everything was asked for.
+func (v *tellingVendor) hearAll(_ context.Context, a commands.AccountRef, later time.Duration) error {
+	if v.undone != nil {
+		return v.undone
+	}
+	v.asked, v.account = append(v.asked, later), a
+	return nil
 }
 
 // telling has the board's vendor send webhooks, to a program at an address.
@@ -46,6 +69,7 @@ func (b *board) telling(address string) *tellingVendor {
 	v := &tellingVendor{tokenVendor: b.vendor}
 	parts := b.desk.IntegrationParts
 	parts.Address, parts.Platforms = address, map[integration.Platform]commands.Platform{integration.Jira: v}
+	parts.HearAll = v.hearAll
 	b.desk = commands.NewIntegrations(b.log, parts)
 	return v
 }
@@ -84,6 +108,36 @@ func TestAConnectionIsUsedThoughNothingIsHeard(t *testing.T) {
 	v.wrong = nil
 	b.checks(id)
 	require.Equal(t, integration.Checked{OK: true}, b.state(id).Check)
+}
+
+// What changes before a vendor sends it is asked for: once, and crash or not.
+func TestWhatWasNotToldIsAskedFor(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	v := b.telling("https://desk.example")
+	id := b.byKey()
+	v.undone = errors.New("the database is away")
+	require.ErrorIs(t, second(b.desk.Check(t.Context(), b.request(), id)), v.undone)
+	require.False(t, v.sends, "or it would be forgotten")
+	v.undone = nil
+	for range 3 {
+		b.checks(id)
+	}
+	require.Equal(t, []time.Duration{time.Minute}, v.asked, "it begins once")
+	require.Equal(t, commands.AccountRef{Org: b.org, Integration: id}, v.account)
+
+	v.sends, v.asked, v.wrong = false, nil, &commands.VendorError{Kind: commands.Denied, Message: "Too many webhooks."}
+	for range 3 {
+		require.Equal(t, "webhooks", b.checks(id).Code)
+	}
+	require.Len(t, v.asked, 1, "not each time that it does not begin")
+	v.asked, v.wrong, v.undone = nil, nil, errors.New("the database is away")
+	require.ErrorIs(t, second(b.desk.Check(t.Context(), b.request(), id)), v.undone)
+	v.undone = nil
+	for range 3 {
+		require.Empty(t, b.checks(id).Code)
+	}
+	require.Equal(t, []time.Duration{0}, v.asked, "once more when it does")
 }
 
 func TestAProgramWithoutAnAddressSaysSo(t *testing.T) {

@@ -86,7 +86,7 @@ type WebhookInParts struct {
 //
 // A webhook is a hint. Whatever it says is asked of the vendor again, so it may come late, twice, or out of order, and a
 // channel that signs nothing is as good as any other. All that must hold is that whoever cannot prove to be the vendor makes
-// nobody work, that a hint which was taken is not lost, and that the vendor has its answer within a moment: the deliveries
+// nobody work, that a hint which was taken is not lost, even while the integration is disabled, and that the vendor has its answer within a moment: the deliveries
 // are looked at behind the answer.
 //
 // Vendors tell of one change several times: an edit, a comment and a field are three webhooks. Those that come within
@@ -95,7 +95,7 @@ type WebhookInParts struct {
 // The opened accounts are kept in memory, for a few seconds and no longer than until an event tells of a change.
 type WebhooksIn struct {
 	WebhookInParts
-	single  *cache.Cache[uuid.UUID, WebhookAccount]
+	single  *cache.Cache[uuid.UUID, Account]
 	rolls   map[integration.Platform]*webhookRoll
 	looking chan struct{} // whoever makes up ids must not take up the database
 }
@@ -112,7 +112,7 @@ const (
 // NewWebhooksIn answers who takes webhooks.
 func NewWebhooksIn(parts WebhookInParts) *WebhooksIn {
 	w := &WebhooksIn{
-		WebhookInParts: parts, single: cache.New[uuid.UUID, WebhookAccount](mostAccounts, accountLife, parts.Now),
+		WebhookInParts: parts, single: cache.New[uuid.UUID, Account](mostAccounts, accountLife, parts.Now),
 		rolls: map[integration.Platform]*webhookRoll{}, looking: make(chan struct{}, mostLookUps),
 	}
 	for p, speaker := range parts.Platforms {
@@ -160,8 +160,7 @@ type WebhookBounds struct {
 }
 
 // Take takes a webhook, and answers what the vendor waits for; nil: nothing. Errors: integration.ErrNotFound when the address is
-// nobody's, or that of an integration that is disabled; ErrUnsigned, ErrOutdated, ErrUndecided, ErrNotUnderstood, and those of
-// Admit.
+// nobody's; ErrUnsigned, ErrOutdated, ErrUndecided, ErrNotUnderstood, and those of Admit.
 func (w *WebhooksIn) Take(ctx context.Context, to WebhookAddress, hook Webhook, b WebhookBounds) (*WebhookAnswer, error) {
 	platform, proven, err := w.prove(ctx, to, hook, b.Brief)
 	var answer *WebhookAnswer
@@ -191,13 +190,13 @@ func (w *WebhooksIn) prove(ctx context.Context, to WebhookAddress, hook Webhook,
 		return "", nil, err
 	}
 	speaker, ok := w.Platforms[found.Platform]
-	if !ok || found.Disabled {
+	if !ok {
 		return found.Platform, nil, integration.ErrNotFound
 	}
-	return found.Platform, []Account{found.Account}, speaker.Verify(found.Account, hook)
+	return found.Platform, []Account{found}, speaker.Verify(found, hook)
 }
 
-func (w *WebhooksIn) find(ctx context.Context, id uuid.UUID) (WebhookAccount, error) {
+func (w *WebhooksIn) find(ctx context.Context, id uuid.UUID) (Account, error) {
 	if found, ok := w.single.Get(id); ok {
 		return found, nil
 	}
@@ -205,7 +204,7 @@ func (w *WebhooksIn) find(ctx context.Context, id uuid.UUID) (WebhookAccount, er
 	case w.looking <- struct{}{}:
 		defer func() { <-w.looking }()
 	case <-ctx.Done():
-		return WebhookAccount{}, ctx.Err()
+		return Account{}, ctx.Err()
 	}
 	generation := w.single.Generation()
 	found, err := w.Accounts.Find(ctx, id)

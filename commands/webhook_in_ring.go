@@ -20,7 +20,7 @@ import (
 // its circle is asked any further.
 type webhookRing struct {
 	read    time.Time
-	members map[uuid.UUID]WebhookAccount
+	members map[uuid.UUID]Account
 	circles []*webhookCircle
 	of      map[uuid.UUID]*webhookCircle
 }
@@ -39,28 +39,25 @@ func webhookSecrets(a Account) [4]string {
 	return [4]string{a.Credentials["webhook_secret"], a.Credentials["signing_secret"], a.Credentials["client_state"], a.Credentials["client_secret"]}
 }
 
-func newWebhookRing(read time.Time, members map[uuid.UUID]WebhookAccount, speaker Platform) *webhookRing {
+func newWebhookRing(read time.Time, members map[uuid.UUID]Account, speaker Platform) *webhookRing {
 	ring := &webhookRing{read: read, members: members, of: make(map[uuid.UUID]*webhookCircle, len(members))}
 	proofs, holders := map[[4]string]*webhookProof{}, map[string]*webhookCircle{}
 	locator, locates := speaker.(WebhookLocator)
-	for _, m := range slices.SortedFunc(maps.Values(members), func(a, b WebhookAccount) int { return bytes.Compare(a.Integration[:], b.Integration[:]) }) {
-		if m.Disabled {
-			continue
-		}
-		secrets := webhookSecrets(m.Account)
+	for _, m := range slices.SortedFunc(maps.Values(members), func(a, b Account) int { return bytes.Compare(a.Integration[:], b.Integration[:]) }) {
+		secrets := webhookSecrets(m)
 		proof := proofs[secrets]
 		if proof == nil {
 			proof = &webhookProof{}
 			proofs[secrets] = proof
 			ring.join(proof, secrets, holders)
 		}
-		proof.accounts = append(proof.accounts, m.Account)
+		proof.accounts = append(proof.accounts, m)
 		if locates {
 			if proof.places == nil {
 				proof.places = map[string][]Account{}
 			}
-			place := locator.Place(m.Account)
-			proof.places[place] = append(proof.places[place], m.Account)
+			place := locator.Place(m)
+			proof.places[place] = append(proof.places[place], m)
 		}
 	}
 	ring.circles = slices.DeleteFunc(ring.circles, func(c *webhookCircle) bool { return len(c.proofs) == 0 })

@@ -18,16 +18,10 @@ import (
 // address alone tells whom it may be for.
 type WebhookAccounts interface {
 	// Find answers an integration's account. integration.ErrNotFound when there is none, or none any more.
-	Find(ctx context.Context, id uuid.UUID) (WebhookAccount, error)
+	Find(ctx context.Context, id uuid.UUID) (Account, error)
 
 	// OfPlatform answers the accounts of all integrations of a platform.
-	OfPlatform(ctx context.Context, p integration.Platform) ([]WebhookAccount, error)
-}
-
-// WebhookAccount is an account, and whether it takes webhooks.
-type WebhookAccount struct {
-	Account
-	Disabled bool
+	OfPlatform(ctx context.Context, p integration.Platform) ([]Account, error)
 }
 
 // WebhookLocator is a Platform whose webhooks name the place where something changed. Of all who share a secret, only those who
@@ -178,7 +172,7 @@ func (r *webhookRoll) readAll(ctx context.Context, began time.Time) (*webhookRin
 	if err != nil {
 		return nil, err
 	}
-	members := make(map[uuid.UUID]WebhookAccount, len(list))
+	members := make(map[uuid.UUID]Account, len(list))
 	for _, a := range list {
 		members[a.Integration] = a
 	}

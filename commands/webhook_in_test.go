@@ -117,15 +117,13 @@ func TestWhatIsNotProvedIsNotRead(t *testing.T) {
 func TestWhoTakesNoWebhooks(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, false)
-	a, b := g.account("", secret("s")), g.account("", secret("t"))
-	g.set(commands.WebhookAccount{Account: a, Disabled: true})
-	hook := signed("s", hint{Tickets: []string{"7"}})
-	g.becomes("github unknown", integration.ErrNotFound, toOne(a), hook)
-	g.becomes("github unsigned", commands.ErrUnsigned, toGitHub, hook)
-	g.becomes(" unknown", integration.ErrNotFound, commands.WebhookAddress{Integration: commands.NewID()}, hook)
-	g.becomes("slack unknown", integration.ErrNotFound, commands.WebhookAddress{Platform: integration.Slack}, hook)
+	b := g.account("", secret("t"))
+	unsigned := signed("s", hint{Tickets: []string{"7"}})
+	g.becomes("github unsigned", commands.ErrUnsigned, toGitHub, unsigned)
+	g.becomes(" unknown", integration.ErrNotFound, commands.WebhookAddress{Integration: commands.NewID()}, unsigned)
+	g.becomes("slack unknown", integration.ErrNotFound, commands.WebhookAddress{Platform: integration.Slack}, unsigned)
 	b.Platform = integration.Slack // which nobody here speaks
-	g.set(commands.WebhookAccount{Account: b})
+	g.set(b)
 	g.becomes("slack unknown", integration.ErrNotFound, toOne(b), signed("t", hint{}))
 }
 
@@ -318,7 +316,7 @@ func TestAnAccountIsOpenedOnce(t *testing.T) {
 
 		// An event has that account read anew, and no other.
 		a.Credentials = secret("new")
-		g.set(commands.WebhookAccount{Account: a})
+		g.set(a)
 		g.becomes("github repeated", nil, toOne(a), hook)
 		g.in.Observe([]eventstore.Recorded{{Stream: a.Integration, Event: "of something else"}})
 		g.becomes("github repeated", nil, toOne(a), hook)
@@ -334,7 +332,7 @@ func TestAnAccountIsOpenedOnce(t *testing.T) {
 		delete(g.accounts, a.Integration)
 		g.mu.Unlock()
 		c := commands.Account{Integration: commands.NewID(), Platform: integration.Slack, Credentials: secret("u")}
-		g.set(commands.WebhookAccount{Account: c})
+		g.set(c)
 		g.tell(a.Integration)
 		g.tell(c.Integration)
 		g.becomes("github unsigned", commands.ErrUnsigned, toGitHub, signed("new", hint{}))
@@ -345,7 +343,7 @@ func TestAnAccountIsOpenedOnce(t *testing.T) {
 
 		// What nobody told of is found out in 10 seconds.
 		b.Credentials = secret("newer")
-		g.set(commands.WebhookAccount{Account: b})
+		g.set(b)
 		late := signed("newer", hint{Delivery: "newer", Tickets: []string{"7"}})
 		g.becomes("github unsigned", commands.ErrUnsigned, toGitHub, late)
 		<-time.After(10 * time.Second)
@@ -397,7 +395,7 @@ func TestWhatChangesWhileItIsReadIsReadAgain(t *testing.T) {
 		g.during = func() {
 			g.during = nil
 			a.Credentials = secret("new")
-			g.set(commands.WebhookAccount{Account: a})
+			g.set(a)
 			g.tell(a.Integration)
 		}
 		g.becomes("github taken", nil, toGitHub, signed("new", hint{Tickets: []string{"7"}}))
@@ -466,7 +464,7 @@ type slowAccounts struct {
 }
 
 // Find implements commands.WebhookAccounts.
-func (s *slowAccounts) Find(ctx context.Context, id uuid.UUID) (commands.WebhookAccount, error) {
+func (s *slowAccounts) Find(ctx context.Context, id uuid.UUID) (commands.Account, error) {
 	<-s.release
 	return s.WebhookAccounts.Find(ctx, id)
 }

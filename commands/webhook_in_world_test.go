@@ -115,7 +115,7 @@ type gate struct {
 	in     *commands.WebhooksIn
 
 	mu       sync.Mutex
-	accounts map[uuid.UUID]commands.WebhookAccount
+	accounts map[uuid.UUID]commands.Account
 	found    []uuid.UUID // what was looked up by itself
 	listed   int         // how often a whole platform was
 	during   func()      // runs while a platform is listed
@@ -131,7 +131,7 @@ type gate struct {
 func newGate(t *testing.T, placed bool) *gate {
 	t.Helper()
 	g := &gate{
-		T: t, vendor: &signer{}, accounts: map[uuid.UUID]commands.WebhookAccount{}, taken: map[string]bool{}, known: map[string]bool{"7": true}, counts: map[string]int{},
+		T: t, vendor: &signer{}, accounts: map[uuid.UUID]commands.Account{}, taken: map[string]bool{}, known: map[string]bool{"7": true}, counts: map[string]int{},
 	}
 	var speaker commands.Platform = g.vendor
 	if placed {
@@ -154,11 +154,11 @@ func (g *gate) account(place string, credentials map[string]string) commands.Acc
 	a := commands.Account{
 		Org: domain.OrgID{UUID: commands.NewID()}, Integration: commands.NewID(), Platform: integration.GitHub, Credentials: credentials, Settings: map[string]string{"place": place},
 	}
-	g.set(commands.WebhookAccount{Account: a})
+	g.set(a)
 	return a
 }
 
-func (g *gate) set(a commands.WebhookAccount) {
+func (g *gate) set(a commands.Account) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accounts[a.Integration] = a
@@ -167,7 +167,7 @@ func (g *gate) set(a commands.WebhookAccount) {
 func secret(value string) map[string]string { return map[string]string{"webhook_secret": value} }
 
 // Find implements commands.WebhookAccounts.
-func (g *gate) Find(_ context.Context, id uuid.UUID) (commands.WebhookAccount, error) {
+func (g *gate) Find(_ context.Context, id uuid.UUID) (commands.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.found = append(g.found, id)
@@ -179,10 +179,10 @@ func (g *gate) Find(_ context.Context, id uuid.UUID) (commands.WebhookAccount, e
 }
 
 // OfPlatform implements commands.WebhookAccounts.
-func (g *gate) OfPlatform(_ context.Context, p integration.Platform) ([]commands.WebhookAccount, error) {
+func (g *gate) OfPlatform(_ context.Context, p integration.Platform) ([]commands.Account, error) {
 	g.mu.Lock()
 	g.listed++
-	list := slices.DeleteFunc(slices.Collect(maps.Values(g.accounts)), func(a commands.WebhookAccount) bool { return a.Platform != p })
+	list := slices.DeleteFunc(slices.Collect(maps.Values(g.accounts)), func(a commands.Account) bool { return a.Platform != p })
 	during, err := g.during, g.broken
 	g.mu.Unlock()
 	if during != nil {

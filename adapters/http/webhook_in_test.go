@@ -62,18 +62,18 @@ func newHookDoor(t *testing.T, limits Limits) *hookDoor {
 }
 
 // Find implements commands.WebhookAccounts.
-func (d *hookDoor) Find(ctx context.Context, id uuid.UUID) (commands.WebhookAccount, error) {
+func (d *hookDoor) Find(ctx context.Context, id uuid.UUID) (commands.Account, error) {
 	if id != d.id {
-		return commands.WebhookAccount{}, integration.ErrNotFound
+		return commands.Account{}, integration.ErrNotFound
 	}
 	list, err := d.OfPlatform(ctx, integration.GitHub)
 	return list[0], err
 }
 
 // OfPlatform implements commands.WebhookAccounts.
-func (d *hookDoor) OfPlatform(context.Context, integration.Platform) ([]commands.WebhookAccount, error) {
+func (d *hookDoor) OfPlatform(context.Context, integration.Platform) ([]commands.Account, error) {
 	a := commands.Account{Org: domain.OrgID{UUID: d.id}, Integration: d.id, Platform: integration.GitHub, Credentials: map[string]string{"webhook_secret": "s"}}
-	return []commands.WebhookAccount{{Account: a}}, d.broken
+	return []commands.Account{a}, d.broken
 }
 
 // Take implements commands.Inbox.

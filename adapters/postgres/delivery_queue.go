@@ -48,6 +48,12 @@ func (q DeliveryQueue) WakeAll(ctx context.Context, a commands.AccountRef) error
 	return named("wake deliveries", err)
 }
 
+// HearAll has every ticket of an account that has not ended asked for, a while later.
+func (q DeliveryQueue) HearAll(ctx context.Context, a commands.AccountRef, later time.Duration) error {
+	_, err := q.Pool.Exec(ctx, wakeAccount, [16]byte(a.Org.UUID), [16]byte(a.Integration), later, true)
+	return named("have deliveries heard", err)
+}
+
 // Rest implements commands.DeliveryQueue.
 func (q DeliveryQueue) Rest(ctx context.Context, a commands.AccountRef, until time.Time) error {
 	_, err := q.Pool.Exec(ctx, `

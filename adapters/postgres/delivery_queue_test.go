@@ -128,21 +128,26 @@ func TestWhoIsLateSettlesNothing(t *testing.T) {
 func TestEveryDeliveryOfAnAccountIsWoken(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
-	row := func(org uuid.UUID, status string) uuid.UUID {
+	row := func(org uuid.UUID, status, external string) uuid.UUID {
 		id := uuid.New()
 		_, err := c.Pool.Exec(t.Context(), `
 			INSERT INTO deliveries (id, org_id, version, integration_id, ticket_id, created_by, status, external_id, external_url, step, tries, code, message, notes, created_at, updated_at)
-			VALUES ($1, $2, 1, $3, $1, $1, $4, '', '', '', 0, '', '', '[]', now(), now())`, id, org, c.account.Integration, status)
+			VALUES ($1, $2, 1, $3, $1, $1, $4, $5, '', '', 0, '', '', '[]', now(), now())`, id, org, c.account.Integration, status, external)
 		require.NoError(t, err)
 		return id
 	}
-	waiting := row(c.account.Org.UUID, "failed")
-	row(c.account.Org.UUID, "ended")
-	row(uuid.New(), "failed")
-	require.NoError(t, c.WakeAll(t.Context(), c.account))
+	waiting, there := row(c.account.Org.UUID, "failed", ""), row(c.account.Org.UUID, "delivered", "7")
+	row(c.account.Org.UUID, "ended", "8")
+	row(uuid.New(), "failed", "")
+	require.NoError(t, c.HearAll(t.Context(), c.account, time.Hour))
+	require.Empty(t, c.due(), "not yet")
+	require.NoError(t, c.HearAll(t.Context(), c.account, 0))
 	jobs := c.due()
 	require.Len(t, jobs, 1)
-	require.Equal(t, waiting, jobs[0].Delivery)
+	require.Equal(t, there, jobs[0].Delivery)
+	require.True(t, jobs[0].Hear)
+	require.NoError(t, c.WakeAll(t.Context(), c.account))
+	require.ElementsMatch(t, []uuid.UUID{waiting, there}, []uuid.UUID{c.due()[0].Delivery, c.due()[1].Delivery})
 }
 
 func TestAnAccountIsServedByOneProcessAtATime(t *testing.T) {

@@ -40,6 +40,7 @@ func (p *program) wireIntegrations(users *projections.Users) {
 	i.commands = commands.NewIntegrations(p.store, commands.IntegrationParts{
 		Vault: i.vault, Consents: postgres.Consents{Pool: p.pool, Keys: p.keys}, Checks: postgres.CheckTimes{Pool: p.pool}, Roles: roles{users}, Platforms: speakers,
 		Now: time.Now, Logger: p.log, Address: strings.TrimRight(p.config.PublicURL, "/"),
+		HearAll: postgres.DeliveryQueue{Pool: p.pool}.HearAll,
 	})
 }
 

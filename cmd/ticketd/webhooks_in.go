@@ -46,20 +46,20 @@ type webhookAccounts struct {
 }
 
 // Find implements commands.WebhookAccounts.
-func (a webhookAccounts) Find(ctx context.Context, id uuid.UUID) (commands.WebhookAccount, error) {
+func (a webhookAccounts) Find(ctx context.Context, id uuid.UUID) (commands.Account, error) {
 	row, err := a.rows.Locate(ctx, id)
 	if err != nil {
-		return commands.WebhookAccount{}, err
+		return commands.Account{}, err
 	}
 	held, err := a.vault.Read(ctx, row.Org, id)
 	if errors.Is(err, commands.ErrNoCredentials) { // nothing proves a webhook then
 		err = nil
 	}
-	return opened(row, held), err
+	return commands.OpenAccount(row.Org, row.ID.UUID, row.State, held), err
 }
 
 // OfPlatform implements commands.WebhookAccounts.
-func (a webhookAccounts) OfPlatform(ctx context.Context, p integration.Platform) ([]commands.WebhookAccount, error) {
+func (a webhookAccounts) OfPlatform(ctx context.Context, p integration.Platform) ([]commands.Account, error) {
 	rows, err := a.rows.ByPlatform(ctx, p)
 	if err != nil {
 		return nil, err
@@ -72,15 +72,9 @@ func (a webhookAccounts) OfPlatform(ctx context.Context, p integration.Platform)
 	if err != nil {
 		return nil, err
 	}
-	accounts := make([]commands.WebhookAccount, len(rows))
+	accounts := make([]commands.Account, len(rows))
 	for i, row := range rows {
-		accounts[i] = opened(row, held[row.ID.UUID])
+		accounts[i] = commands.OpenAccount(row.Org, row.ID.UUID, row.State, held[row.ID.UUID])
 	}
 	return accounts, nil
-}
-
-func opened(row projections.IntegrationRow, held commands.Credentials) commands.WebhookAccount {
-	return commands.WebhookAccount{
-		Account: commands.OpenAccount(row.Org, row.ID.UUID, row.State, held), Disabled: row.State.Status() == integration.Inactive,
-	}
 }

@@ -18,7 +18,7 @@ var _ commands.Listener = (*connection)(nil)
 
 // Listen implements commands.Listener, by a webhook of the repository, which stays. An app has its own, which its owner sets up;
 // and who may not see the repository's webhooks leaves them to a person.
-func (c *connection) Listen(ctx context.Context, address string) error {
+func (c *connection) Listen(ctx context.Context, address string, begin func() error) error {
 	secret := c.account.Credentials["webhook_secret"]
 	if address == "" || secret == "" || c.account.AuthType == integration.App {
 		return nil
@@ -43,6 +43,9 @@ func (c *connection) Listen(ctx context.Context, address string) error {
 		if h.GetConfig().GetURL() == address {
 			return able(h)
 		}
+	}
+	if err := begin(); err != nil {
+		return err
 	}
 	_, answer, err = api.Repositories.CreateHook(ctx, where.owner, where.repo, &gogithub.Hook{
 		Active: new(true), Events: toHear, Config: &gogithub.HookConfig{URL: &address, ContentType: new("json"), Secret: &secret},

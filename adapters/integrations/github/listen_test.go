@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,12 +16,29 @@ const (
 	createsHook = "POST /repos/{owner}/{repo}/hooks"
 )
 
-// listens has the account listen.
+// listens has the account listen, which says so before it makes a webhook, and else does not.
 func (w *world) listens(t *testing.T, address string) error {
 	t.Helper()
 	listener, ok := w.platform.Open(w.account).(commands.Listener)
 	require.True(t, ok)
-	return listener.Listen(t.Context(), address)
+	begun, before := 0, count(w.Requests(), createsHook)
+	err := listener.Listen(t.Context(), address, func() error {
+		begun++
+		require.Equal(t, before, count(w.Requests(), createsHook))
+		return nil
+	})
+	require.Equal(t, count(w.Requests(), createsHook)-before, begun)
+	return err
+}
+
+func TestNoWebhookIsMadeUnlessItIsNoted(t *testing.T) {
+	t.Parallel()
+	w := meet(t)
+	listener, ok := w.platform.Open(w.account).(commands.Listener)
+	require.True(t, ok)
+	wrong := errors.New("the database is away")
+	require.ErrorIs(t, listener.Listen(t.Context(), hookAddress, func() error { return wrong }), wrong)
+	require.Zero(t, count(w.Requests(), createsHook))
 }
 
 func TestARepositoryHasItsWebhookOnce(t *testing.T) {

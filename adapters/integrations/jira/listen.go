@@ -43,7 +43,7 @@ func (m *moment) UnmarshalJSON(data []byte) error {
 
 // Listen implements commands.Listener. Only an app has webhooks by request, a few of them: what else there is for the address is
 // of a time when the settings were others, and ends.
-func (c *connection) Listen(ctx context.Context, address string) error {
+func (c *connection) Listen(ctx context.Context, address string, begin func() error) error {
 	switch {
 	case c.account.AuthType != integration.OAuth2, c.account.Credentials["webhook_secret"] != "":
 		return nil // an administrator sets the webhook up, or has done so
@@ -77,6 +77,9 @@ func (c *connection) Listen(ctx context.Context, address string) error {
 	}
 	switch {
 	case len(ours) == 0:
+		if err := begin(); err != nil {
+			return err
+		}
 		return c.register(ctx, wanted, "project = "+strconv.Quote(project))
 	case ends.Sub(c.jira.now()) < renewBefore:
 		return c.webhooks(ctx, http.MethodPut, "/webhook/refresh", ours)

@@ -1,6 +1,7 @@
 package jira_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -18,12 +19,29 @@ const (
 	removes     = "DELETE /rest/api/3/webhook"
 )
 
-// listens has the account listen.
+// listens has the account listen, which says so before it registers a webhook, and else does not.
 func (w *world) listens(address string) error {
 	w.Helper()
 	listener, ok := w.open().(commands.Listener)
 	require.True(w, ok)
-	return listener.Listen(w.Context(), address)
+	begun, before := 0, w.sent(registers)
+	err := listener.Listen(w.Context(), address, func() error {
+		begun++
+		require.Equal(w, before, w.sent(registers))
+		return nil
+	})
+	require.Equal(w, w.sent(registers)-before, begun)
+	return err
+}
+
+func TestNoWebhookIsRegisteredUnlessItIsNoted(t *testing.T) {
+	t.Parallel()
+	w := oauthWorld(t)
+	listener, ok := w.open().(commands.Listener)
+	require.True(t, ok)
+	wrong := errors.New("the database is away")
+	require.ErrorIs(t, listener.Listen(t.Context(), deskAddress, func() error { return wrong }), wrong)
+	require.Zero(t, w.sent(registers))
 }
 
 // sent counts the requests of an operation.

@@ -40,7 +40,7 @@ type subscription struct {
 
 // Listen implements commands.Listener, by a subscription to the channel's messages. Graph asks the address whether it wants that,
 // before it answers. What else is subscribed for the address is of a time when the settings or the secret were others, and ends.
-func (c connection) Listen(ctx context.Context, address string) error {
+func (c connection) Listen(ctx context.Context, address string, begin func() error) error {
 	state := c.account.Credentials["client_state"]
 	switch {
 	case state == "" && c.account.Credentials["webhook_secret"] != "":
@@ -75,6 +75,9 @@ func (c connection) Listen(ctx context.Context, address string) error {
 	}
 	if listening {
 		return nil
+	}
+	if err := begin(); err != nil {
+		return err
 	}
 	return c.call(ctx, outbound.Request{Method: http.MethodPost, URL: "/subscriptions", JSON: map[string]string{
 		"changeType": changes, "resource": resource, "clientState": state, "expirationDateTime": c.subscriptionEnd(),

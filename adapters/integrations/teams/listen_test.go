@@ -1,6 +1,7 @@
 package teams_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -63,12 +64,29 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(h.Answer.Body)
 }
 
-// listens has an account listen.
+// listens has an account listen, which says so before it makes a subscription, and else does not.
 func (o office) listens(t *testing.T, a commands.Account, address string) error {
 	t.Helper()
 	listener, ok := o.platform.Open(a).(commands.Listener)
 	require.True(t, ok)
-	return listener.Listen(t.Context(), address)
+	begun, before := 0, o.sent(subscribes)
+	err := listener.Listen(t.Context(), address, func() error {
+		begun++
+		require.Equal(t, before, o.sent(subscribes))
+		return nil
+	})
+	require.Equal(t, o.sent(subscribes)-before, begun)
+	return err
+}
+
+func TestNothingIsSubscribedToUnlessItIsNoted(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	listener, ok := o.platform.Open(o.Account()).(commands.Listener)
+	require.True(t, ok)
+	wrong := errors.New("the database is away")
+	require.ErrorIs(t, listener.Listen(t.Context(), o.receives(t).address(), func() error { return wrong }), wrong)
+	require.Zero(t, o.sent(subscribes))
 }
 
 // sent counts the requests of an operation.

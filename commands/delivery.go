@@ -224,6 +224,8 @@ func (w *deliveryWork) work(ctx context.Context, hear bool) (Next, error) {
 			return Next{}, w.end(ctx, "ticket_deleted")
 		case (!more || parked) && !listening:
 			return deaf, w.rest(ctx)
+		case parked && !w.integration.Status().Usable(): // it waits for a person, whatever becomes of the integration
+			return Next{Held: true}, nil
 		case !w.integration.Status().Usable():
 			return Next{Held: true}, w.hold(ctx, "integration_"+string(w.integration.Status()))
 		case listening:

@@ -413,6 +413,12 @@ func TestWhatHasNothingToDoWaitsForNothing(t *testing.T) {
 	p.vendor.troubles = []error{trouble(commands.Rejected)}
 	p.deliver(d, false)
 	require.True(t, p.state(d).Waiting.Parked)
+	for _, enabled := range []bool{false, true} {
+		_, err = p.integrations.SetStatus(t.Context(), p.by(p.ann), to, enabled, "")
+		require.NoError(t, err)
+		require.Equal(t, !enabled, p.deliver(d, true).Held)
+		require.Empty(t, p.state(d).Held, "what failed waits for a person")
+	}
 	p.do(id, ticket.ChangeStatus{To: ticket.Open, By: p.ann})
 	p.requireDone(p.deliver(d, false))
 	require.Nil(t, p.state(d).Waiting, "nobody wants it any more")

@@ -51,7 +51,7 @@ func (i Integrations) Check(ctx context.Context, r Request, id uuid.UUID) (_ Che
 		}
 		checkup.Code, checkup.Error = code, inShort(words)
 	} else if deaf != "" {
-		checkup.Code, checkup.Error = codeWebhooks, inShort(deaf)
+		checkup.Code, checkup.Error = integration.CodeWebhooks, inShort(deaf)
 	}
 	stream, err := i.handle(ctx, r, id, integration.NoteCheck{OK: checkup.OK, Code: checkup.Code, Why: checkup.Error})
 	if err != nil {

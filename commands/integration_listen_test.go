@@ -123,7 +123,7 @@ func TestWhatWasNotToldIsAskedFor(t *testing.T) {
 	for range 3 {
 		b.checks(id)
 	}
-	require.Equal(t, []time.Duration{time.Minute}, v.asked, "it begins once")
+	require.Equal(t, []time.Duration{time.Minute, 0}, v.asked, "it begins once; and should the program end just then")
 	require.Equal(t, commands.AccountRef{Org: b.org, Integration: id}, v.account)
 
 	v.sends, v.asked, v.wrong = false, nil, &commands.VendorError{Kind: commands.Denied, Message: "Too many webhooks."}
@@ -138,6 +138,58 @@ func TestWhatWasNotToldIsAskedFor(t *testing.T) {
 		require.Empty(t, b.checks(id).Code)
 	}
 	require.Equal(t, []time.Duration{0}, v.asked, "once more when it does")
+}
+
+// What was not told stays unheard whatever else is found meanwhile, until it can be asked for.
+func TestWhatIsUnheardIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(b *board, id uuid.UUID){
+		"nothing": func(*board, uuid.UUID) {},
+		"the vendor is down": func(b *board, id uuid.UUID) {
+			b.vendor.check = func() error { return &commands.VendorError{Kind: commands.Down, Message: "Hm."} }
+			b.checks(id)
+			b.vendor.check = nil
+		},
+		"disabled": func(b *board, id uuid.UUID) {
+			for _, enabled := range []bool{false, true} {
+				_, err := b.desk.SetStatus(b.Context(), b.request(), id, enabled, "")
+				require.NoError(b, err)
+				if !enabled {
+					b.checks(id)
+				}
+			}
+		},
+		"not wanted": func(b *board, id uuid.UUID) {
+			for _, wanted := range []bool{false, true} {
+				_, err := b.desk.Change(b.Context(), b.request(), id, integration.Change{SyncEnabled: new(wanted)}, nil)
+				require.NoError(b, err)
+				if !wanted {
+					b.checks(id)
+				}
+			}
+		},
+	} {
+		for _, deaf := range []bool{true, false} {
+			b := newBoard(t)
+			v := b.telling("https://desk.example")
+			id := b.byKey()
+			v.sends = true
+			if deaf {
+				v.wrong = &commands.VendorError{Kind: commands.Denied, Message: "It is switched off."}
+			}
+			b.checks(id)
+			v.wrong = nil
+			meanwhile(b, id)
+			v.sends, v.asked = true, nil
+			b.checks(id)
+			b.checks(id)
+			if deaf || name == "not wanted" {
+				require.Equal(t, []time.Duration{0}, v.asked, name)
+			} else {
+				require.Empty(t, v.asked, name)
+			}
+		}
+	}
 }
 
 func TestAProgramWithoutAnAddressSaysSo(t *testing.T) {

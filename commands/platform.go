@@ -84,8 +84,8 @@ type Connection interface {
 type Listener interface {
 	// Listen has the vendor send what happens in the account to the address, for as long as it is called again within half an
 	// hour or so; asking twice does nothing more. Where a person has set webhooks up, or can and the credentials cannot, it does
-	// nothing. An empty address is one that nobody knows. When the vendor sends nothing so far, begin is called before it is told to:
-	// what changed until then is not told. Errors: ErrNoAddress, a *VendorError, begin's, the context's.
+	// nothing. An empty address is one that nobody knows. When the vendor sends nothing so far, or may have ceased to a while ago,
+	// begin is called before it is told to: what changed until then is not told. Errors: ErrNoAddress, a *VendorError, begin's, the context's.
 	Listen(ctx context.Context, address string, begin func() error) error
 }
 

@@ -79,7 +79,7 @@ func (t *Integrations) Queue(b *pgx.Batch, streams []eventstore.Stream) {
 
 // Projection tells how the table is made.
 func (t *Integrations) Projection() Projection {
-	return Projection{Name: "integrations", Key: "id", Nouns: []string{integration.Decider.Category}, Code: 1, Inline: t}
+	return Projection{Name: "integrations", Key: "id", Nouns: []string{integration.Decider.Category}, Code: 2, Inline: t}
 }
 
 // Columns implements Table.

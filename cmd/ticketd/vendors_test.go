@@ -120,7 +120,7 @@ func TestAStatusComesBackFromThere(t *testing.T) {
 			ada.patch(w.path+"/status", object{"enabled": false, "reason": "Holidays."})
 			w.Move(external, w.Account().Mapping.Status["in_progress"])
 			require.Less(t, w.hooked(external), 300)
-			w.until(func() bool { return w.shown()["pending"] == 1.0 })
+			w.until(func() bool { return len(ada.get(w.path+"/deliveries?status=held").list()) == 1 })
 			require.Equal(t, "resolved", ada.get("/api/v1/tickets/"+made.id()).text("status"), "it is kept back")
 			ada.patch(w.path+"/status", object{"enabled": true})
 			w.until(func() bool { return ada.get("/api/v1/tickets/"+made.id()).text("status") != "resolved" })

@@ -26,7 +26,20 @@ type State struct {
 	Reason      string    // why it is disabled or suspended; may be empty
 	Check       Checked   // the last one
 	Unchecked   bool      // nothing is known of how the connection is, with the credentials that it has
+	Unheard     bool      // what happened there may not have been told
 	LastSync    uuid.UUID // the last one that was noted
+}
+
+// CodeWebhooks is the code of a check that found a connection which can be used, but is not told what happens there.
+const CodeWebhooks = "webhooks"
+
+// Hears reports that what happens there shall come here, and that it can be asked for.
+func (s State) Hears() bool { return s.SyncEnabled && !s.Disabled }
+
+// unheardAfter reports whether something that happened there may still be unheard after a check: one that finds nothing wrong
+// has all asked for.
+func (s State) unheardAfter(c Checked) bool {
+	return c.Code == CodeWebhooks || s.Unheard && (!c.OK || !s.Hears())
 }
 
 // Status answers where the connection stands; nothing when there is none. What a person decided comes first.
@@ -203,7 +216,7 @@ func (s State) noted(rule func() []Event) ([]Event, error) {
 
 func noteCheck(s State, c NoteCheck) []Event {
 	found := Checked{OK: c.OK, Code: c.Code, Why: c.Why}
-	return unless(s.Expired || !s.Unchecked && s.Check == found, found)
+	return unless(s.Expired || !s.Unchecked && s.Check == found && s.Unheard == s.unheardAfter(found), found)
 }
 
 func connect(s State, c Connect) ([]Event, error) {
@@ -363,6 +376,7 @@ func Evolve(s State, e Event) State {
 		domain.Set(&s.BaseURL, e.BaseURL)
 		domain.Set(&s.Settings, e.Settings)
 		domain.Set(&s.Mapping, e.Mapping)
+		s.Unheard = s.Unheard || !s.SyncEnabled // until now
 		domain.Set(&s.SyncEnabled, e.SyncEnabled)
 		domain.Set(&s.Fallback, e.Fallback)
 	case CredentialsSet:
@@ -372,7 +386,7 @@ func Evolve(s State, e Event) State {
 			s.Expired, s.Unchecked, s.Check = false, true, Checked{}
 		}
 	case Checked:
-		s.Check, s.Unchecked = e, false
+		s.Check, s.Unchecked, s.Unheard = e, false, s.unheardAfter(e)
 	case Enabled:
 		s.Disabled, s.Suspended, s.Reason = false, false, ""
 	case Disabled:

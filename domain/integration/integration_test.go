@@ -30,6 +30,9 @@ var (
 	bad       = integration.Checked{Code: "forbidden", Why: "You may not."}
 	expired   = integration.Expired{Code: "revoked", Why: "It was revoked."}
 	suspended = integration.Suspended{Code: "busy", Why: "Too much of it."}
+	deaf      = integration.Checked{OK: true, Code: integration.CodeWebhooks, Why: "Nothing is told."}
+	unwanted  = integration.Changed{SyncEnabled: new(false)}
+	wanted    = integration.Changed{SyncEnabled: new(true)}
 )
 
 func as(user domain.UserID, role domain.Role) domain.Actor {
@@ -124,6 +127,11 @@ func TestIntegration(t *testing.T) {
 		{name: "a check unlike the one before", given: given(good), when: integration.NoteCheck{Code: "forbidden", Why: "You may not."}, then: []integration.Event{bad}},
 		{name: "a check that came late", given: given(expired), when: integration.NoteCheck{OK: true}},
 		{name: "a check with new credentials", given: given(good, expired, integration.CredentialsSet{Fields: []string{"email"}}), when: integration.NoteCheck{OK: true}, then: []integration.Event{good}},
+		{name: "a check that hears again", given: given(deaf), when: integration.NoteCheck{OK: true}, then: []integration.Event{good}},
+		{name: "a check like the one before, which heard nothing", given: given(deaf, integration.Disabled{}, good, integration.Enabled{}), when: integration.NoteCheck{OK: true}, then: []integration.Event{good}},
+		{name: "a check while nothing shall be heard", given: given(deaf, integration.Disabled{}, good), when: integration.NoteCheck{OK: true}},
+		{name: "a check after nothing was to be heard", given: given(good, unwanted, wanted), when: integration.NoteCheck{OK: true}, then: []integration.Event{good}},
+		{name: "a check after that", given: given(good, unwanted, wanted, good), when: integration.NoteCheck{OK: true}},
 		{name: "a check of what is not there", when: integration.NoteCheck{OK: true}, refused: integration.ErrNotFound},
 
 		{name: "disable", given: given(), when: integration.Disable{Reason: "Holidays.", By: admin}, then: []integration.Event{integration.Disabled{By: ann, Reason: "Holidays."}}},

@@ -22,6 +22,9 @@ const (
 	// made or renewed with ends, which a person's does after an hour or so; and it may not be renewed twice in ten minutes.
 	renewAfter = 30 * time.Minute
 
+	// tokenLife is how old a subscription may be that has brought all notices.
+	tokenLife = time.Hour
+
 	// stateMost is how many characters of a secret Graph takes.
 	stateMost = 128
 )
@@ -61,11 +64,16 @@ func (c connection) Listen(ctx context.Context, address string, begin func() err
 	}
 	listening := false
 	for _, s := range there {
-		switch {
+		switch left := s.Ends.Sub(c.now()); {
 		case listening || s.URL != wanted:
 			err = c.unsubscribe(ctx, s)
-		case s.Ends.Sub(c.now()) < subscriptionLife-renewAfter:
-			listening, err = true, c.renewSubscription(ctx, s)
+		case left < subscriptionLife-renewAfter:
+			if left < subscriptionLife-tokenLife {
+				err = begin()
+			}
+			if err == nil {
+				listening, err = true, c.renewSubscription(ctx, s)
+			}
 		default:
 			listening = true
 		}

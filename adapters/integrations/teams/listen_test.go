@@ -64,8 +64,15 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(h.Answer.Body)
 }
 
-// listens has an account listen, which says so before it makes a subscription, and else does not.
+// listens has an account listen, which says so before it makes a subscription.
 func (o office) listens(t *testing.T, a commands.Account, address string) error {
+	t.Helper()
+	_, err := o.begins(t, a, address)
+	return err
+}
+
+// begins has an account listen, and answers whether notices may have been missed.
+func (o office) begins(t *testing.T, a commands.Account, address string) (bool, error) {
 	t.Helper()
 	listener, ok := o.platform.Open(a).(commands.Listener)
 	require.True(t, ok)
@@ -75,8 +82,27 @@ func (o office) listens(t *testing.T, a commands.Account, address string) error 
 		require.Equal(t, before, o.sent(subscribes))
 		return nil
 	})
-	require.Equal(t, o.sent(subscribes)-before, begun)
-	return err
+	require.LessOrEqual(t, o.sent(subscribes)-before, begun)
+	require.LessOrEqual(t, begun, 1)
+	return begun == 1, err
+}
+
+func TestNoticesThatMayHaveBeenMissedAreAskedFor(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	d, a := o.receives(t), o.Account()
+	var later time.Duration
+	o.platform.At(func() time.Time { return time.Now().Add(later) })
+	for n, c := range []struct {
+		after  time.Duration
+		missed bool
+	}{{0, true}, {5 * time.Minute, false}, {40 * time.Minute, false}, {70 * time.Minute, true}, {5 * time.Minute, false}, {80 * time.Hour, true}} {
+		later += c.after
+		o.Later(c.after)
+		missed, err := o.begins(t, a, d.address())
+		require.NoError(t, err)
+		require.Equal(t, c.missed, missed, n)
+	}
 }
 
 func TestNothingIsSubscribedToUnlessItIsNoted(t *testing.T) {

@@ -2,12 +2,12 @@ package projections
 
 // reasons are the codes of deliveries, and of the routes that they note them on, in words.
 var reasons = map[string]string{
-	"integration_inactive":  "The integration is disabled. The ticket is sent when it is enabled.",
-	"integration_expired":   "The vendor takes the credentials no longer. The ticket is sent when an administrator has given new ones.",
-	"integration_suspended": "The integration is suspended. The ticket is sent when it can be used again.",
-	"consent_missing":       "Nobody has consented with the vendor yet. The ticket is sent then.",
-	"no_credentials":        "The integration has no credentials. The ticket is sent when an administrator has given them.",
-	"rate_limited":          "The vendor takes no more at the moment. The ticket is sent as soon as it does.",
+	"integration_inactive":  "The integration is disabled. It goes on when it is enabled.",
+	"integration_expired":   "The vendor takes the credentials no longer. It goes on when an administrator has given new ones.",
+	"integration_suspended": "The integration is suspended. It goes on when it can be used again.",
+	"consent_missing":       "Nobody has consented with the vendor yet. It goes on then.",
+	"no_credentials":        "The integration has no credentials. It goes on when an administrator has given them.",
+	"rate_limited":          "The vendor takes no more at the moment. It goes on as soon as it does.",
 	"unavailable":           "The vendor does not answer. The ticket is tried again by itself.",
 	"conflict":              "The vendor is busy with it. The ticket is tried again by itself.",
 	"forbidden":             "The vendor does not allow it. See the delivery; a person has to act.",

@@ -148,8 +148,14 @@ func (w *deliveryWork) end(ctx context.Context, code string) error {
 	return w.note(ctx, delivery.End{Code: code}, w.noted(ticket.DeliverySkipped, code))
 }
 
-// hold says that everything waits for the integration.
+// parked reports that what failed waits for a person.
+func (w *deliveryWork) parked() bool { return w.state.Waiting != nil && w.state.Waiting.Parked }
+
+// hold says that everything waits for the integration. What waits for a person does so whatever becomes of the integration.
 func (w *deliveryWork) hold(ctx context.Context, code string) error {
+	if w.parked() {
+		return nil
+	}
 	return w.note(ctx, delivery.Hold{Code: code}, w.noted(ticket.DeliveryPending, code))
 }
 
@@ -215,17 +221,14 @@ func (w *deliveryWork) work(ctx context.Context, hear bool) (Next, error) {
 		if err := w.forget(ctx, step); err != nil {
 			return Next{}, err
 		}
-		parked := w.state.Waiting != nil && w.state.Waiting.Parked
 		listening := hear && w.state.Created() && w.integration.SyncEnabled
 		switch {
 		case t.state.Deleted && !w.state.Created() && w.state.InDoubt == nil: // nobody there has seen it
 			return Next{}, w.end(ctx, "ticket_deleted")
 		case !more && t.state.Deleted:
 			return Next{}, w.end(ctx, "ticket_deleted")
-		case (!more || parked) && !listening:
+		case (!more || w.parked()) && !listening:
 			return deaf, w.rest(ctx)
-		case parked && !w.integration.Status().Usable(): // it waits for a person, whatever becomes of the integration
-			return Next{Held: true}, nil
 		case !w.integration.Status().Usable():
 			return Next{Held: true}, w.hold(ctx, "integration_"+string(w.integration.Status()))
 		case listening:

@@ -419,6 +419,9 @@ func TestWhatHasNothingToDoWaitsForNothing(t *testing.T) {
 		require.Equal(t, !enabled, p.deliver(d, true).Held)
 		require.Empty(t, p.state(d).Held, "what failed waits for a person")
 	}
+	p.vendor.troubles = []error{trouble(commands.Unauthorized)}
+	require.True(t, p.deliver(d, true).Held, "the credentials cannot be renewed")
+	require.Empty(t, p.state(d).Held)
 	p.do(id, ticket.ChangeStatus{To: ticket.Open, By: p.ann})
 	p.requireDone(p.deliver(d, false))
 	require.Nil(t, p.state(d).Waiting, "nobody wants it any more")

@@ -25,10 +25,10 @@ type IntegrationParts struct {
 	Platforms map[integration.Platform]Platform
 	Now       func() time.Time
 	Logger    *slog.Logger
-	// HearAll has every ticket of an account asked for, a while later, of which nobody says whether it has changed there.
-	HearAll func(ctx context.Context, a AccountRef, later time.Duration) error
+	Address   string // where vendors find the program, without a slash at the end; empty: nobody knows
 
-	Address string // where vendors find the program, without a slash at the end; empty: nobody knows
+	// HearAll has every ticket of an account asked for, a while later: nobody says which of them have changed there.
+	HearAll func(ctx context.Context, a AccountRef, later time.Duration) error
 }
 
 // Integrations answers commands to connections with vendors, and lets them be used.

@@ -47,5 +47,5 @@ func (i Integrations) webhookAddress(id uuid.UUID) string {
 	if i.Address == "" {
 		return ""
 	}
-	return i.Address + "/api/v1/integrations/" + id.String() + "/webhook"
+	return i.Address + WebhookPath(id)
 }

@@ -86,8 +86,8 @@ type WebhookInParts struct {
 //
 // A webhook is a hint. Whatever it says is asked of the vendor again, so it may come late, twice, or out of order, and a
 // channel that signs nothing is as good as any other. All that must hold is that whoever cannot prove to be the vendor makes
-// nobody work, that a hint which was taken is not lost, even while the integration is disabled, and that the vendor has its answer within a moment: the deliveries
-// are looked at behind the answer.
+// nobody work, that a hint which was taken is not lost, even while the integration is disabled, and that the vendor has its
+// answer within a moment: the deliveries are looked at behind the answer.
 //
 // Vendors tell of one change several times: an edit, a comment and a field are three webhooks. Those that come within
 // DefaultGather have the vendor asked once, which spares its limits, and the processors that the next answers need.
@@ -148,6 +148,9 @@ func (w *WebhooksIn) Run(ctx context.Context) {
 		}
 	}
 }
+
+// WebhookPath answers where the webhooks of an integration are taken.
+func WebhookPath(id uuid.UUID) string { return "/api/v1/integrations/" + id.String() + "/webhook" }
 
 // WebhookBounds is what whoever brings a webhook allows.
 type WebhookBounds struct {

@@ -302,7 +302,7 @@ func renderIntegration(row projections.IntegrationRow, base string) Integration 
 		AuthType: string(s.AuthType), Settings: orNone(s.Settings), Mapping: Mapping(s.Platform.Over(s.Mapping)),
 		MappingOwn:  OwnMapping{Priority: keys(s.Mapping.Priority), Category: keys(s.Mapping.Category), Status: keys(s.Mapping.Status)},
 		SyncEnabled: s.SyncEnabled, Fallback: orEmpty(s.Fallback), Status: string(s.Status()), StatusReason: s.Reason, Health: health,
-		LastSyncedAt: optionalTime(row.LastSyncedAt), CredentialsSet: orEmpty(s.Credentials), WebhookURL: base + "/api/v1/integrations/" + row.ID.String() + "/webhook",
+		LastSyncedAt: optionalTime(row.LastSyncedAt), CredentialsSet: orEmpty(s.Credentials), WebhookURL: base + commands.WebhookPath(row.ID.UUID),
 		Version: row.Version, CreatedAt: Timestamp(row.CreatedAt), UpdatedAt: Timestamp(row.UpdatedAt),
 	}
 }

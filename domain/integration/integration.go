@@ -104,8 +104,8 @@ type SetCredentials struct {
 	By        domain.Actor
 }
 
-// NoteCheck says what came of a check. One that found nothing new causes nothing, nor does one of a connection that has
-// expired: only new credentials help there.
+// NoteCheck says what came of a check. One that found nothing new causes nothing, unless what was not told is asked for
+// by now; nor does one of a connection that has expired: only new credentials help there.
 type NoteCheck struct {
 	OK   bool
 	Code string

@@ -64,16 +64,11 @@ func (c connection) Listen(ctx context.Context, address string, begin func() err
 	}
 	listening := false
 	for _, s := range there {
-		switch left := s.Ends.Sub(c.now()); {
+		switch {
 		case listening || s.URL != wanted:
 			err = c.unsubscribe(ctx, s)
-		case left < subscriptionLife-renewAfter:
-			if left < subscriptionLife-tokenLife {
-				err = begin()
-			}
-			if err == nil {
-				listening, err = true, c.renewSubscription(ctx, s)
-			}
+		case c.older(s, renewAfter):
+			listening, err = true, c.renewSubscription(ctx, s, begin)
 		default:
 			listening = true
 		}
@@ -128,7 +123,18 @@ func (c connection) subscriptions(ctx context.Context, address string) ([]subscr
 	return found, nil
 }
 
-func (c connection) renewSubscription(ctx context.Context, s subscription) error {
+// older reports that a subscription was made or renewed before that while.
+func (c connection) older(s subscription, while time.Duration) bool {
+	return s.Ends.Sub(c.now()) < subscriptionLife-while
+}
+
+// renewSubscription renews a subscription, which may have brought nothing since its token ended.
+func (c connection) renewSubscription(ctx context.Context, s subscription, begin func() error) error {
+	if c.older(s, tokenLife) {
+		if err := begin(); err != nil {
+			return err
+		}
+	}
 	return c.call(ctx, outbound.Request{
 		Method: http.MethodPatch, URL: "/subscriptions/" + url.PathEscape(s.ID), JSON: map[string]string{"expirationDateTime": c.subscriptionEnd()},
 	}, nil)
